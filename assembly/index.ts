@@ -1,0 +1,23 @@
+// What the module exports. One call decides a batch; the stages alone are there for the benches and
+// the differential tests. Each takes the address of the context (see layout.ts) and the number of
+// records.
+
+import { decide } from './decide'
+import { decode } from './decode'
+import { encode } from './encode'
+import { score } from './score'
+
+export { decide, decode, encode, score }
+
+/** Decodes, scores, decides and encodes records 0 to n - 1. */
+export function run(context: usize, n: i32): void {
+  decode(context, n)
+  score(context, n)
+  decide(context, n)
+  encode(context, n)
+}
+
+/** First address that the module does not use itself. */
+export function heapBase(): usize {
+  return __heap_base
+}

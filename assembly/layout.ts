@@ -1,0 +1,277 @@
+// Every structure that the host (TypeScript) and the module (AssemblyScript) both touch, in linear
+// memory. Both sides import this file, so there is one definition. Plain numbers only: it must
+// compile as TypeScript and as AssemblyScript. All values little-endian; offsets and sizes in bytes.
+
+// ---- Context: one a worker, at a fixed address for its life. Written by the host, read each batch.
+/** i64: native address of linear memory's byte 0, for the pointers in rd_kafka_message_t. */
+export const CONTEXT_NATIVE_BASE = 0
+/** i64: Kafka offset of record 0 when the batch's offsets have no gap. */
+export const CONTEXT_FIRST_OFFSET = 8
+/** u32: address of i64[n] with each record's offset, or 0 when they have no gap. */
+export const CONTEXT_OFFSETS = 16
+/** u32: address of the spans, u32 pairs (address of the record's bytes, length). */
+export const CONTEXT_SPANS = 20
+/** u32: address of the table of writer schemas, and their count. */
+export const CONTEXT_WRITERS = 24
+export const CONTEXT_WRITER_COUNT = 28
+/** u32: address of the rows, f64[n][columns], row-major; and bytes a row. */
+export const CONTEXT_ROWS = 32
+export const CONTEXT_ROW_BYTES = 36
+/** u32: address of the application ids, u32 pairs (address, length). */
+export const CONTEXT_IDS = 40
+/** u32: address of u32[n], status of each record: 0 or class | field << 8. */
+export const CONTEXT_STATUSES = 44
+/** u32: address of u32[n], address of the writer entry each record was decoded with. */
+export const CONTEXT_WRITER_OF = 48
+/** u32: address of the model's image (see IMAGE_…). */
+export const CONTEXT_IMAGE = 52
+/** u32: address of the quantised blocks, u8[blocks][columns][64]. */
+export const CONTEXT_BINS = 56
+/** u32: address of scratch for leaf indices, u8[trees][64] and at least u8[trees + 64]. */
+export const CONTEXT_LEAF_INDICES = 60
+/** u32: address of f64[n], raw scores. */
+export const CONTEXT_MARGINS = 64
+/** u32: address of the policy (see POLICY_…). */
+export const CONTEXT_POLICY = 68
+/** u32: address of u8[n], decision of each record (index of DECISION_…). */
+export const CONTEXT_DECISIONS = 72
+/** u32: address of u32[n], set of reasons that fired, bit i = reason i of the policy. */
+export const CONTEXT_REASONS = 76
+/** u32: address of the encode plan (ENCODE_… steps). */
+export const CONTEXT_ENCODE_PLAN = 80
+/** u32: address of the output bytes. */
+export const CONTEXT_OUTPUT = 84
+/** u32: address of rd_kafka_message_t[n] for produce. */
+export const CONTEXT_MESSAGES = 88
+/** u32: address of the result (see RESULT_…). */
+export const CONTEXT_RESULT = 92
+export const CONTEXT_BYTES = 96
+
+// ---- Result of one batch, written by the module.
+/** u32: decisions encoded, and bytes they take. */
+export const RESULT_DECIDED = 0
+export const RESULT_OUTPUT_BYTES = 4
+/** u32: records that could not be decided; their statuses say why. */
+export const RESULT_DEAD = 8
+/** u32[3]: decisions by outcome. */
+export const RESULT_OUTCOMES = 16
+/** u32[32]: how often each reason was given. */
+export const RESULT_REASONS = 32
+export const RESULT_BYTES = 160
+
+// ---- Decisions, in the order of the enum in schemas/loan_decision.
+export const DECISION_APPROVED = 0
+export const DECISION_REJECTED = 1
+export const DECISION_REFERRED = 2
+
+// ---- Status classes of a record.
+export const STATUS_OK = 0
+/** Shorter than a single-object header, or without its marker C3 01. */
+export const STATUS_NOT_SINGLE_OBJECT = 1
+/** The fingerprint is of no known schema. */
+export const STATUS_UNKNOWN_SCHEMA = 2
+/** The record ends before its last field. */
+export const STATUS_TRUNCATED = 3
+/** A varint longer than its type allows. */
+export const STATUS_BAD_VARINT = 4
+/** Bytes are left after the last field. */
+export const STATUS_TRAILING_BYTES = 5
+/** A union branch or enum symbol that the writer schema does not have. */
+export const STATUS_BAD_BRANCH = 6
+/** A value outside the bounds that the schema file states, NaN included. */
+export const STATUS_IMPOSSIBLE_VALUE = 7
+/** A length below zero or beyond the record's end. */
+export const STATUS_BAD_LENGTH = 8
+/** A string that is not UTF-8. */
+export const STATUS_BAD_STRING = 9
+/** Writer schema known, but it cannot be read as the newest schema. */
+export const STATUS_INCOMPATIBLE_SCHEMA = 10
+
+// ---- Writer schemas: fingerprint and where its decode plan starts (0: cannot be read).
+export const WRITER_FINGERPRINT = 0
+export const WRITER_PLAN = 8
+export const WRITER_BYTES = 16
+
+// ---- Decode plan: steps of 32 bytes over the writer's fields, in the writer's order.
+/** u32: DECODE_… */
+export const STEP_CODE = 0
+/** u32: byte offset of the column in the row. */
+export const STEP_COLUMN = 4
+/** u32: index of the field, for the status. */
+export const STEP_FIELD = 8
+/** u32: fixed: size; enum: symbols; nullable: index of the null branch; union: branches. */
+export const STEP_ARGUMENT = 12
+/** f64: smallest and largest possible value; of DECODE_CONSTANT the value. */
+export const STEP_MINIMUM = 16
+export const STEP_MAXIMUM = 24
+export const STEP_BYTES = 32
+
+export const DECODE_END = 0
+export const DECODE_DOUBLE = 1
+export const DECODE_FLOAT = 2
+export const DECODE_INT = 3
+export const DECODE_LONG = 4
+export const DECODE_BOOLEAN = 5
+/** Union of null and another type: null stores NaN and jumps over the next step. */
+export const DECODE_NULLABLE = 6
+export const DECODE_NULLABLE_DOUBLE = 7
+export const DECODE_NULLABLE_INT = 8
+/** The string that identifies the application. */
+export const DECODE_ID = 9
+/** A default of the reader schema for a field the writer does not have. */
+export const DECODE_CONSTANT = 10
+export const DECODE_SKIP_VARINT = 11
+export const DECODE_SKIP_BYTES = 12
+export const DECODE_SKIP_FIXED = 13
+export const DECODE_SKIP_ENUM = 14
+export const DECODE_SKIP_BOOLEAN = 15
+/** Skip of a union: STEP_ARGUMENT branches follow, each of which is one step. */
+export const DECODE_SKIP_UNION = 16
+export const DECODE_SKIP_NOTHING = 17
+
+// ---- Model image: what the compiler writes into tables.bin, position-independent (offsets from
+// its first byte). Layout changes raise IMAGE_VERSION.
+export const IMAGE_MAGIC_VALUE = 0x544d534c // "LSMT"
+export const IMAGE_VERSION_VALUE = 1
+export const IMAGE_MAGIC = 0
+export const IMAGE_VERSION = 4
+/** u32: bytes of the whole image. */
+export const IMAGE_SIZE = 8
+/** u32: features a row holds, in its first columns. */
+export const IMAGE_FEATURES = 12
+/** u32: entries of the quantiser. */
+export const IMAGE_ENTRIES = 16
+/** u32: u8 columns the quantiser writes. */
+export const IMAGE_COLUMNS = 20
+export const IMAGE_TREES = 24
+/** u32: leaf values kept a tree (the most leaves of any tree, rounded up). */
+export const IMAGE_LEAF_STRIDE = 28
+/** u32: splits of the tree with most splits: steps a group of trees takes in the one-row kernel. */
+export const IMAGE_STEPS = 32
+/** u32: offsets of the sections. The lanes' offset is 0 when the model has too many columns. */
+export const IMAGE_ENTRIES_AT = 36
+export const IMAGE_SPLIT_COUNTS_AT = 40
+export const IMAGE_SPLITS_AT = 44
+export const IMAGE_LEAVES_AT = 48
+export const IMAGE_LANES_AT = 52
+/** f64: factor of the raw score in the logistic function (LightGBM's `sigmoid`). */
+export const IMAGE_SIGMOID = 56
+export const IMAGE_HEADER_BYTES = 64
+
+/** Rows a step of the block kernel takes. */
+export const BLOCK_ROWS = 64
+/** Columns the one-row kernel can look up: two registers of 16. */
+export const LANE_COLUMNS_MAX = 32
+/** Trees the one-row kernel takes at once: two registers of 16. */
+export const LANE_TREES = 32
+
+// Entry of the quantiser: one a feature, missing type and range of at most 255 thresholds.
+/** f64: cell of x = clamp((x - low) * scale, 0, last). */
+export const ENTRY_LOW = 0
+export const ENTRY_SCALE = 8
+export const ENTRY_LAST_CELL = 16
+/** u32: feature, as byte offset in the row. */
+export const ENTRY_FEATURE_AT = 24
+/** u32: offset of u8[cells], thresholds below each cell. */
+export const ENTRY_CELLS_AT = 28
+/** u32: offset of f64[], the thresholds, ascending, padded with +inf. */
+export const ENTRY_THRESHOLDS_AT = 32
+/** u32: comparisons a value needs after the cell table (ceil(log2(most thresholds in a cell + 1))). */
+export const ENTRY_COMPARISONS = 36
+/** u32: MISSING_… */
+export const ENTRY_MISSING = 40
+/** u32: columns written, 1 or 2, and their byte offsets in a block (column * 64). */
+export const ENTRY_COLUMNS = 44
+export const ENTRY_COLUMN_A = 48
+export const ENTRY_COLUMN_B = 52
+/** u8: bin of a missing value in either column, biased by 128. */
+export const ENTRY_MISSING_BIN_A = 56
+export const ENTRY_MISSING_BIN_B = 60
+export const ENTRY_BYTES = 64
+
+/** NaN counts as 0.0. */
+export const MISSING_NONE = 0
+/** NaN is missing. */
+export const MISSING_NAN = 1
+/** NaN and |x| <= 1e-35 are missing. */
+export const MISSING_ZERO = 2
+
+// Split of the block kernel: u8 x 16 parent leaf, u8 x 16 bin, u32 byte offset of the column.
+export const SPLIT_PARENT = 0
+export const SPLIT_BIN = 16
+export const SPLIT_COLUMN_AT = 32
+export const SPLIT_BYTES = 48
+
+// Step of the one-row kernel, for one register of 16 trees: parent leaf, column, bin; u8 x 16 each.
+export const LANE_PARENT = 0
+export const LANE_COLUMN = 16
+export const LANE_BIN = 32
+export const LANE_BYTES = 48
+
+// ---- Policy: header, then rules.
+/** f64: margins at or above are rejected; above the second (and below the first) referred. */
+export const POLICY_REJECT_FROM = 0
+export const POLICY_REFER_ABOVE = 8
+/** f64: score = clamp(nearest(offset - factor * margin), lowest, highest). */
+export const POLICY_SCORE_OFFSET = 16
+export const POLICY_SCORE_FACTOR = 24
+export const POLICY_SCORE_LOWEST = 32
+export const POLICY_SCORE_HIGHEST = 40
+/** u32: set of reasons (bits) whose outcome is rejection. */
+export const POLICY_REJECTING = 48
+/** u32: bit of the reason given when the margin rejects, or refers. */
+export const POLICY_REJECT_REASON = 52
+export const POLICY_REFER_REASON = 56
+export const POLICY_RULES = 60
+/** u32: address of u32 pairs (address, length): each reason, Avro-encoded. */
+export const POLICY_REASON_TEXTS = 64
+export const POLICY_HEADER_BYTES = 72
+/** u32: byte offset of the field's column; of a ratio the dividend's, and the divisor's. */
+export const RULE_COLUMN = 0
+export const RULE_DIVISOR = 4
+/** u32: RULE_KIND_…, and bit of the reason. */
+export const RULE_KIND = 8
+export const RULE_REASON = 12
+/** f64: what the value is compared with. */
+export const RULE_LIMIT = 16
+export const RULE_BYTES = 24
+
+export const RULE_KIND_BELOW = 0
+export const RULE_KIND_ABOVE = 1
+export const RULE_KIND_RATIO_BELOW = 2
+export const RULE_KIND_RATIO_ABOVE = 3
+export const RULE_KIND_MISSING = 4
+/** Reasons a policy can hold: bits of a u32. */
+export const REASONS_MAX = 32
+
+// ---- Encode plan: steps of 12 bytes (u32 code, u32 address, u32 length).
+export const ENCODE_CODE = 0
+export const ENCODE_ADDRESS = 4
+export const ENCODE_LENGTH = 8
+export const ENCODE_STEP_BYTES = 12
+export const ENCODE_END = 0
+/** Bytes that are the same in every decision of this partition. */
+export const ENCODE_CONSTANT = 1
+export const ENCODE_ID = 2
+export const ENCODE_DECISION = 3
+export const ENCODE_MARGIN = 4
+export const ENCODE_PROBABILITY = 5
+export const ENCODE_SCORE = 6
+export const ENCODE_REASONS = 7
+/** The writer's fingerprint, most significant byte first. */
+export const ENCODE_WRITER = 8
+export const ENCODE_OFFSET = 9
+
+// ---- rd_kafka_message_t, rdkafka.h 2.15, 64-bit.
+export const MESSAGE_ERR = 0
+export const MESSAGE_PARTITION = 16
+export const MESSAGE_PAYLOAD = 24
+export const MESSAGE_LEN = 32
+export const MESSAGE_KEY = 40
+export const MESSAGE_KEY_LEN = 48
+export const MESSAGE_OFFSET = 56
+export const MESSAGE_PRIVATE = 64
+export const MESSAGE_BYTES = 72
+
+/** Bytes past the last record's end that decode may read (never uses) while it finds the end. */
+export const INPUT_PADDING = 64

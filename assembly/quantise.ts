@@ -1,0 +1,216 @@
+// Quantise: doubles to u8 bins, without loss. A feature's thresholds t0 < t1 < … cut the line into
+// bins, and x > t(k) holds exactly when bin(x) > k; so the kernels compare bytes and still decide
+// as the doubles would, ties included.
+//
+// The bin comes from a cell table: cell(x) = clamp((x - low) * scale, 0, last), rounded, is a
+// monotone function of x, and the compiler computed it for the thresholds with the same arithmetic.
+// A threshold in a lower cell is below x, one in a higher cell is not; the few in x's own cell are
+// compared as doubles. Most features need one such comparison.
+//
+// Bins are stored biased by 128 because 128-bit lanes compare signed bytes in one instruction and
+// unsigned ones in two.
+
+import {
+  BLOCK_ROWS,
+  CONTEXT_BINS,
+  CONTEXT_IMAGE,
+  CONTEXT_ROWS,
+  CONTEXT_ROW_BYTES,
+  ENTRY_BYTES,
+  ENTRY_CELLS_AT,
+  ENTRY_COLUMNS,
+  ENTRY_COLUMN_A,
+  ENTRY_COLUMN_B,
+  ENTRY_COMPARISONS,
+  ENTRY_FEATURE_AT,
+  ENTRY_LAST_CELL,
+  ENTRY_LOW,
+  ENTRY_MISSING,
+  ENTRY_MISSING_BIN_A,
+  ENTRY_MISSING_BIN_B,
+  ENTRY_SCALE,
+  ENTRY_THRESHOLDS_AT,
+  IMAGE_COLUMNS,
+  IMAGE_ENTRIES,
+  IMAGE_ENTRIES_AT,
+  MISSING_NONE,
+  MISSING_ZERO,
+} from './layout'
+
+/** Adding it to a double below 2^51 leaves the nearest integer in the low bits. */
+const INTEGER_SHIFT: f64 = 4503599627370496.0
+/** LightGBM's kZeroThreshold, the float 1e-35f as a double (include/LightGBM/meta.h). */
+const ZERO_THRESHOLD: f64 = 1.0000000180025095e-35
+const BIAS: u64 = 0x8080808080808080
+const EVERY_BYTE: u64 = 0x0101010101010101
+
+/** Quantises rows 0 to n - 1 of the batch, n a multiple of 8, into blocks of 64. */
+export function quantiseBlocks(context: usize, firstRow: i32, n: i32): void {
+  const image = <usize>load<u32>(context, CONTEXT_IMAGE)
+  const rowBytes = <usize>load<u32>(context, CONTEXT_ROW_BYTES)
+  const entries = image + <usize>load<u32>(image, IMAGE_ENTRIES_AT)
+  const entriesEnd = entries + <usize>load<u32>(image, IMAGE_ENTRIES) * ENTRY_BYTES
+  const blockBytes = <usize>load<u32>(image, IMAGE_COLUMNS) * BLOCK_ROWS
+  const rows = <usize>load<u32>(context, CONTEXT_ROWS) + <usize>firstRow * rowBytes
+  const bins = <usize>load<u32>(context, CONTEXT_BINS)
+  for (let r: usize = 0; r < <usize>n; r += 8) {
+    const out = bins + (r / BLOCK_ROWS) * blockBytes + (r % BLOCK_ROWS)
+    const row = rows + r * rowBytes
+    for (let entry = entries; entry < entriesEnd; entry += ENTRY_BYTES) {
+      quantiseEight(entry, image, row + <usize>load<u32>(entry, ENTRY_FEATURE_AT), rowBytes, out)
+    }
+  }
+}
+
+/** One feature of eight rows. */
+function quantiseEight(entry: usize, image: usize, x: usize, rowBytes: usize, out: usize): void {
+  let x0 = loadPair(x, rowBytes)
+  let x1 = loadPair(x + 2 * rowBytes, rowBytes)
+  let x2 = loadPair(x + 4 * rowBytes, rowBytes)
+  let x3 = loadPair(x + 6 * rowBytes, rowBytes)
+  const missing = load<u32>(entry, ENTRY_MISSING)
+  let missingMask: u64 = 0
+  if (missing == MISSING_NONE) {
+    x0 = v128.and(x0, f64x2.eq(x0, x0))
+    x1 = v128.and(x1, f64x2.eq(x1, x1))
+    x2 = v128.and(x2, f64x2.eq(x2, x2))
+    x3 = v128.and(x3, f64x2.eq(x3, x3))
+  } else if (missing == MISSING_ZERO) {
+    missingMask = packMasks(notAboveZero(x0), notAboveZero(x1), notAboveZero(x2), notAboveZero(x3))
+  } else {
+    missingMask = packMasks(f64x2.ne(x0, x0), f64x2.ne(x1, x1), f64x2.ne(x2, x2), f64x2.ne(x3, x3))
+  }
+  const low = v128.load64_splat(entry, ENTRY_LOW)
+  const scale = v128.load64_splat(entry, ENTRY_SCALE)
+  const last = v128.load64_splat(entry, ENTRY_LAST_CELL)
+  const c0 = cell(x0, low, scale, last)
+  const c1 = cell(x1, low, scale, last)
+  const c2 = cell(x2, low, scale, last)
+  const c3 = cell(x3, low, scale, last)
+  const cells = image + <usize>load<u32>(entry, ENTRY_CELLS_AT)
+  const t = image + <usize>load<u32>(entry, ENTRY_THRESHOLDS_AT)
+  const comparisons = load<u32>(entry, ENTRY_COMPARISONS)
+  let bins: u64
+  if (comparisons == 1) {
+    bins =
+      bin1(cells, t, i32x4.extract_lane(c0, 0), f64x2.extract_lane(x0, 0)) |
+      (bin1(cells, t, i32x4.extract_lane(c0, 2), f64x2.extract_lane(x0, 1)) << 8) |
+      (bin1(cells, t, i32x4.extract_lane(c1, 0), f64x2.extract_lane(x1, 0)) << 16) |
+      (bin1(cells, t, i32x4.extract_lane(c1, 2), f64x2.extract_lane(x1, 1)) << 24) |
+      (bin1(cells, t, i32x4.extract_lane(c2, 0), f64x2.extract_lane(x2, 0)) << 32) |
+      (bin1(cells, t, i32x4.extract_lane(c2, 2), f64x2.extract_lane(x2, 1)) << 40) |
+      (bin1(cells, t, i32x4.extract_lane(c3, 0), f64x2.extract_lane(x3, 0)) << 48) |
+      (bin1(cells, t, i32x4.extract_lane(c3, 2), f64x2.extract_lane(x3, 1)) << 56)
+  } else if (comparisons == 2) {
+    bins =
+      bin2(cells, t, i32x4.extract_lane(c0, 0), f64x2.extract_lane(x0, 0)) |
+      (bin2(cells, t, i32x4.extract_lane(c0, 2), f64x2.extract_lane(x0, 1)) << 8) |
+      (bin2(cells, t, i32x4.extract_lane(c1, 0), f64x2.extract_lane(x1, 0)) << 16) |
+      (bin2(cells, t, i32x4.extract_lane(c1, 2), f64x2.extract_lane(x1, 1)) << 24) |
+      (bin2(cells, t, i32x4.extract_lane(c2, 0), f64x2.extract_lane(x2, 0)) << 32) |
+      (bin2(cells, t, i32x4.extract_lane(c2, 2), f64x2.extract_lane(x2, 1)) << 40) |
+      (bin2(cells, t, i32x4.extract_lane(c3, 0), f64x2.extract_lane(x3, 0)) << 48) |
+      (bin2(cells, t, i32x4.extract_lane(c3, 2), f64x2.extract_lane(x3, 1)) << 56)
+  } else {
+    bins =
+      binN(cells, t, i32x4.extract_lane(c0, 0), f64x2.extract_lane(x0, 0), comparisons) |
+      (binN(cells, t, i32x4.extract_lane(c0, 2), f64x2.extract_lane(x0, 1), comparisons) << 8) |
+      (binN(cells, t, i32x4.extract_lane(c1, 0), f64x2.extract_lane(x1, 0), comparisons) << 16) |
+      (binN(cells, t, i32x4.extract_lane(c1, 2), f64x2.extract_lane(x1, 1), comparisons) << 24) |
+      (binN(cells, t, i32x4.extract_lane(c2, 0), f64x2.extract_lane(x2, 0), comparisons) << 32) |
+      (binN(cells, t, i32x4.extract_lane(c2, 2), f64x2.extract_lane(x2, 1), comparisons) << 40) |
+      (binN(cells, t, i32x4.extract_lane(c3, 0), f64x2.extract_lane(x3, 0), comparisons) << 48) |
+      (binN(cells, t, i32x4.extract_lane(c3, 2), f64x2.extract_lane(x3, 1), comparisons) << 56)
+  }
+  bins = (bins ^ BIAS) & ~missingMask
+  const missingA = missingMask & (<u64>load<u8>(entry, ENTRY_MISSING_BIN_A) * EVERY_BYTE)
+  store<u64>(out + <usize>load<u32>(entry, ENTRY_COLUMN_A), bins | missingA)
+  if (load<u32>(entry, ENTRY_COLUMNS) == 2) {
+    const missingB = missingMask & (<u64>load<u8>(entry, ENTRY_MISSING_BIN_B) * EVERY_BYTE)
+    store<u64>(out + <usize>load<u32>(entry, ENTRY_COLUMN_B), bins | missingB)
+  }
+}
+
+/** Quantises one row into u8[columns], for the one-row kernel. */
+export function quantiseRow(image: usize, row: usize, out: usize): void {
+  const entries = image + <usize>load<u32>(image, IMAGE_ENTRIES_AT)
+  const entriesEnd = entries + <usize>load<u32>(image, IMAGE_ENTRIES) * ENTRY_BYTES
+  for (let entry = entries; entry < entriesEnd; entry += ENTRY_BYTES) {
+    let x = load<f64>(row + <usize>load<u32>(entry, ENTRY_FEATURE_AT))
+    const missing = load<u32>(entry, ENTRY_MISSING)
+    const columnA = out + <usize>(load<u32>(entry, ENTRY_COLUMN_A) / BLOCK_ROWS)
+    const columnB = out + <usize>(load<u32>(entry, ENTRY_COLUMN_B) / BLOCK_ROWS)
+    const two = load<u32>(entry, ENTRY_COLUMNS) == 2
+    if (x != x || (missing == MISSING_ZERO && Math.abs(x) <= ZERO_THRESHOLD)) {
+      if (missing != MISSING_NONE) {
+        store<u8>(columnA, load<u8>(entry, ENTRY_MISSING_BIN_A))
+        if (two) store<u8>(columnB, load<u8>(entry, ENTRY_MISSING_BIN_B))
+        continue
+      }
+      x = 0
+    }
+    const c = cell(
+      f64x2.splat(x),
+      v128.load64_splat(entry, ENTRY_LOW),
+      v128.load64_splat(entry, ENTRY_SCALE),
+      v128.load64_splat(entry, ENTRY_LAST_CELL),
+    )
+    const cells = image + <usize>load<u32>(entry, ENTRY_CELLS_AT)
+    const t = image + <usize>load<u32>(entry, ENTRY_THRESHOLDS_AT)
+    const comparisons = load<u32>(entry, ENTRY_COMPARISONS)
+    const bin =
+      comparisons == 1
+        ? bin1(cells, t, i32x4.extract_lane(c, 0), x)
+        : binN(cells, t, i32x4.extract_lane(c, 0), x, comparisons)
+    const biased = (<u8>bin) ^ 0x80
+    store<u8>(columnA, biased)
+    if (two) store<u8>(columnB, biased)
+  }
+}
+
+function loadPair(x: usize, rowBytes: usize): v128 {
+  return v128.load_lane<f64>(x + rowBytes, v128.load64_zero(x), 1)
+}
+
+/** NaN ends in cell 0: pmax keeps its first operand unless the second is greater. */
+function cell(x: v128, low: v128, scale: v128, last: v128): v128 {
+  const position = f64x2.pmax(f64x2.splat(0), f64x2.mul(f64x2.sub(x, low), scale))
+  return f64x2.add(f64x2.pmin(last, position), f64x2.splat(INTEGER_SHIFT))
+}
+
+/** Bin of x when no cell holds more than one threshold. */
+function bin1(cells: usize, thresholds: usize, c: i32, x: f64): u64 {
+  const below = <usize>load<u8>(cells + <usize>c)
+  return <u64>below + <u64>(x > load<f64>(thresholds + (below << 3)))
+}
+
+/** Bin of x when no cell holds more than three. */
+function bin2(cells: usize, thresholds: usize, c: i32, x: f64): u64 {
+  let below = <usize>load<u8>(cells + <usize>c)
+  below += (<usize>(x > load<f64>(thresholds + (below << 3), 8))) << 1
+  return <u64>below + <u64>(x > load<f64>(thresholds + (below << 3)))
+}
+
+/** Bin of x by binary search over the 2^comparisons - 1 thresholds from the cell's first on. */
+function binN(cells: usize, thresholds: usize, c: i32, x: f64, comparisons: u32): u64 {
+  let below = <usize>load<u8>(cells + <usize>c)
+  for (let bit = comparisons; bit > 0; bit--) {
+    const half = (<usize>1) << (bit - 1)
+    below += (<usize>(x > load<f64>(thresholds + ((below + half - 1) << 3)))) << (bit - 1)
+  }
+  return <u64>below
+}
+
+/** All ones where |x| <= ZERO_THRESHOLD or x is NaN. */
+function notAboveZero(x: v128): v128 {
+  return v128.not(f64x2.gt(f64x2.abs(x), f64x2.splat(ZERO_THRESHOLD)))
+}
+
+/** Eight lane masks of 64 bits to eight bytes. */
+function packMasks(m0: v128, m1: v128, m2: v128, m3: v128): u64 {
+  const words = i16x8.narrow_i32x4_s(
+    v128.shuffle<i32>(m0, m1, 0, 2, 4, 6),
+    v128.shuffle<i32>(m2, m3, 0, 2, 4, 6),
+  )
+  return <u64>i64x2.extract_lane(i8x16.narrow_i16x8_s(words, words), 0)
+}
