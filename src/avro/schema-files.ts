@@ -1,0 +1,50 @@
+// The schema files: schemas/<record>/<version>.avsc, every version a record ever had. The newest is
+// the reader's; all of them are writers that may lie on the topic.
+
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { messageOf, usageError } from '../errors.ts'
+import { readJson } from '../json.ts'
+import { fingerprintOf } from './fingerprint.ts'
+import { type Json, type RecordSchema, parseRecord } from './schema.ts'
+
+export type SchemaVersion = {
+  path: string
+  version: number
+  fingerprint: bigint
+  schema: RecordSchema
+  /** The file's JSON, for libraries that want the schema as it was written. */
+  json: Json
+}
+
+/**
+ * Loads all versions of a record, oldest first.
+ *
+ * @param folder  such as `schemas/loan_application`
+ * @throws OperatingError kind 'usage', code 'schema' or 'json', with file and place
+ */
+export function loadSchemaVersions(folder: string): SchemaVersion[] {
+  let names: string[]
+  try {
+    names = readdirSync(folder)
+  } catch (error) {
+    throw usageError('schema', `cannot read the schemas in ${folder}: ${messageOf(error)}`, error)
+  }
+  const versions: SchemaVersion[] = []
+  for (const name of names.filter((name) => name.endsWith('.avsc'))) {
+    const path = join(folder, name)
+    const version = /^([1-9][0-9]*)\.avsc$/.exec(name)?.[1]
+    if (!version) throw usageError('schema', `${path}: is not named <version>.avsc, such as 2.avsc`)
+    const json = readJson(path) as Json
+    const schema = parseRecord(json, path)
+    const fingerprint = fingerprintOf(schema)
+    versions.push({ path, version: Number(version), fingerprint, schema, json })
+  }
+  if (versions.length === 0) throw usageError('schema', `${folder} holds no schema, such as 1.avsc`)
+  return versions.sort((a, b) => a.version - b.version)
+}
+
+/** The version that records are read as, and that new records are written with. */
+export function newest(versions: readonly SchemaVersion[]): SchemaVersion {
+  return versions[versions.length - 1]!
+}

@@ -1,0 +1,44 @@
+// JSON files that people write: read with the place of what is wrong in the message.
+
+import { readFileSync } from 'node:fs'
+import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser'
+import { messageOf, usageError } from './errors.ts'
+
+/**
+ * Reads a file as text.
+ *
+ * @throws OperatingError kind 'usage', code 'file', that says why the file cannot be read
+ */
+export function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw usageError('file', `cannot read ${path}: ${messageOf(error)}`, error)
+  }
+}
+
+/**
+ * Reads a file as JSON (no comments, no trailing commas).
+ *
+ * @throws OperatingError kind 'usage', code 'json', with file, line and column
+ */
+export function readJson(path: string): unknown {
+  return parseJson(readText(path), path)
+}
+
+/** Parses JSON text; `place` is how errors name it. */
+export function parseJson(text: string, place: string): unknown {
+  const errors: ParseError[] = []
+  const value: unknown = parse(text, errors, { disallowComments: true, allowTrailingComma: false })
+  const first = errors[0]
+  if (first) {
+    const before = text.slice(0, first.offset).split('\n')
+    const line = before.length
+    const column = before[line - 1]!.length + 1
+    const what = printParseErrorCode(first.error)
+      .replace(/([a-z])([A-Z])/g, '$1 $2')
+      .toLowerCase()
+    throw usageError('json', `${place}:${line}:${column}: ${what}`)
+  }
+  return value
+}
