@@ -1,0 +1,182 @@
+// LightGBM's text model, versions 3 and 4, as a forest. Source: LightGBM, GBDT::SaveModelToString
+// (src/boosting/gbdt_model_text.cpp) and Tree::ToString (src/io/tree.cpp).
+//
+// What would not be scored exactly is refused with line and tree, never approximated.
+
+import { usageError } from '../errors.ts'
+import type { Forest, Missing, Split, Tree } from './forest.ts'
+
+/** Bits of decision_type: categorical, default left, and two of the missing type. */
+const CATEGORICAL = 1
+const DEFAULT_LEFT = 2
+const MISSING_TYPES: readonly (Missing | undefined)[] = ['none', 'zero', 'nan', undefined]
+
+type Entry = { value: string; line: number }
+type Section = { name: string; line: number; entries: Map<string, Entry> }
+
+/**
+ * Parses a model.
+ *
+ * @param place  how errors name it, such as the file's path
+ * @throws OperatingError kind 'usage', code 'model', with file, line and reason
+ */
+export function parseLightGbm(text: string, place: string): Forest {
+  return new Parser(place).forest(text)
+}
+
+class Parser {
+  private readonly place: string
+
+  constructor(place: string) {
+    this.place = place
+  }
+
+  forest(text: string): Forest {
+    const [header, ...trees] = this.sections(text)
+    if (!header || header.name !== 'tree') throw this.error(1, 'is no LightGBM text model')
+    const version = this.get(header, 'version')
+    if (version.value !== 'v3' && version.value !== 'v4') {
+      throw this.error(version.line, `version ${version.value} is not read, v3 and v4 are`)
+    }
+    this.expect(header, 'num_class', '1')
+    this.expect(header, 'num_tree_per_iteration', '1')
+    if (header.entries.has('average_output')) {
+      throw this.error(
+        header.entries.get('average_output')!.line,
+        'a random forest is not read yet',
+      )
+    }
+    const sigmoid = this.objective(this.get(header, 'objective'))
+    const features = this.get(header, 'feature_names').value.split(' ')
+    const sizes = this.get(header, 'tree_sizes')
+    const stated = sizes.value === '' ? 0 : sizes.value.split(' ').length
+    if (stated !== trees.length) {
+      throw this.error(sizes.line, `states ${stated} trees, the file holds ${trees.length}`)
+    }
+    return { features, sigmoid, trees: trees.map((section) => this.tree(section, features.length)) }
+  }
+
+  /** Header and trees, up to the line that ends the trees. */
+  private sections(text: string): Section[] {
+    const sections: Section[] = []
+    let lineNumber = 0
+    for (const raw of text.split('\n')) {
+      lineNumber++
+      const line = raw.trimEnd()
+      if (line === 'end of trees') return sections
+      if (line === '') continue
+      const equals = line.indexOf('=')
+      const key = equals < 0 ? line : line.slice(0, equals)
+      const value = equals < 0 ? '' : line.slice(equals + 1)
+      const current = sections[sections.length - 1]
+      if (!current || key === 'Tree') {
+        const name = key === 'Tree' ? `tree ${value}` : key
+        sections.push({ name, line: lineNumber, entries: new Map() })
+      } else if (current.entries.has(key)) {
+        throw this.error(lineNumber, `repeats ${key}`)
+      } else {
+        current.entries.set(key, { value: value.trim(), line: lineNumber })
+      }
+    }
+    throw this.error(lineNumber, 'ends before "end of trees": the file is cut short')
+  }
+
+  private objective(entry: Entry): number {
+    const [name, ...parameters] = entry.value.split(' ')
+    if (name !== 'binary') throw this.error(entry.line, `the objective "${name}" is not read yet`)
+    for (const parameter of parameters) {
+      const sigmoid = /^sigmoid:(.+)$/.exec(parameter)?.[1]
+      if (sigmoid !== undefined) return this.number(sigmoid, entry.line)
+    }
+    return 1
+  }
+
+  private tree(section: Section, featureCount: number): Tree {
+    const leafCount = this.number(this.get(section, 'num_leaves').value, section.line)
+    this.expect(section, 'num_cat', '0', 'categorical splits are not read yet')
+    if (section.entries.has('is_linear')) {
+      this.expect(section, 'is_linear', '0', 'linear trees are not read')
+    }
+    const leaves = this.numbers(section, 'leaf_value', leafCount)
+    const count = leafCount - 1
+    if (count === 0) return { splits: [], leaves }
+    const feature = this.numbers(section, 'split_feature', count)
+    const threshold = this.numbers(section, 'threshold', count)
+    const type = this.numbers(section, 'decision_type', count)
+    const left = this.numbers(section, 'left_child', count)
+    const right = this.numbers(section, 'right_child', count)
+    const splits = feature.map((f, k): Split => {
+      const at = `${section.name}, split ${k}`
+      const missing = MISSING_TYPES[(type[k]! >> 2) & 3]
+      if (type[k]! & CATEGORICAL) throw this.error(section.line, `${at}: is categorical`)
+      if (!missing || type[k]! > 15) {
+        throw this.error(section.line, `${at}: decision type ${type[k]} is unknown`)
+      }
+      if (!Number.isInteger(f) || f < 0 || f >= featureCount) {
+        throw this.error(section.line, `${at}: feature ${f} is not among the ${featureCount}`)
+      }
+      if (Number.isNaN(threshold[k])) throw this.error(section.line, `${at}: threshold is NaN`)
+      const defaultLeft = (type[k]! & DEFAULT_LEFT) !== 0
+      return {
+        feature: f,
+        threshold: threshold[k]!,
+        missing,
+        defaultLeft,
+        left: left[k]!,
+        right: right[k]!,
+      }
+    })
+    this.checkShape(section, splits, leafCount)
+    return { splits, leaves }
+  }
+
+  /** Every split but the root and every leaf must be the child of exactly one split before it. */
+  private checkShape(section: Section, splits: readonly Split[], leafCount: number): void {
+    const parents = new Set<number>()
+    for (const [k, split] of splits.entries()) {
+      for (const child of [split.left, split.right]) {
+        const known = Number.isInteger(child) && child < splits.length && ~child < leafCount
+        if (!known || (child >= 0 && child <= k) || parents.has(child)) {
+          throw this.error(section.line, `${section.name}, split ${k}: child ${child} is no tree`)
+        }
+        parents.add(child)
+      }
+    }
+  }
+
+  private get(section: Section, key: string): Entry {
+    const entry = section.entries.get(key)
+    if (!entry) throw this.error(section.line, `${section.name} has no ${key}`)
+    return entry
+  }
+
+  private expect(section: Section, key: string, value: string, why?: string): void {
+    const entry = this.get(section, key)
+    if (entry.value !== value) {
+      throw this.error(entry.line, why ?? `${key}=${entry.value} is not read, ${value} is`)
+    }
+  }
+
+  private numbers(section: Section, key: string, count: number): number[] {
+    const { value, line } = this.get(section, key)
+    const values = value === '' ? [] : value.split(' ')
+    if (values.length !== count) {
+      throw this.error(line, `${key} holds ${values.length} values, ${count} are due`)
+    }
+    return values.map((text) => this.number(text, line))
+  }
+
+  /** As C prints doubles; `Number` alone would turn "inf" into NaN. */
+  private number(text: string, line: number): number {
+    if (text === 'inf') return Number.POSITIVE_INFINITY
+    if (text === '-inf') return Number.NEGATIVE_INFINITY
+    if (!/^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$/.test(text)) {
+      throw this.error(line, `"${text}" is no number`)
+    }
+    return Number(text)
+  }
+
+  private error(line: number, what: string) {
+    return usageError('model', `${this.place}:${line}: ${what}`)
+  }
+}

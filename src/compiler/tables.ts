@@ -1,0 +1,304 @@
+// A forest as the image that the WebAssembly kernels run: see IMAGE_… in assembly/layout.ts and the
+// methods in assembly/quantise.ts and assembly/score.ts. Same forest, same bytes.
+
+import {
+  BLOCK_ROWS,
+  ENTRY_BYTES,
+  ENTRY_CELLS_AT,
+  ENTRY_COLUMNS,
+  ENTRY_COLUMN_A,
+  ENTRY_COLUMN_B,
+  ENTRY_COMPARISONS,
+  ENTRY_FEATURE_AT,
+  ENTRY_LAST_CELL,
+  ENTRY_LOW,
+  ENTRY_MISSING,
+  ENTRY_MISSING_BIN_A,
+  ENTRY_MISSING_BIN_B,
+  ENTRY_SCALE,
+  ENTRY_THRESHOLDS_AT,
+  IMAGE_COLUMNS,
+  IMAGE_ENTRIES,
+  IMAGE_ENTRIES_AT,
+  IMAGE_FEATURES,
+  IMAGE_HEADER_BYTES,
+  IMAGE_LANES_AT,
+  IMAGE_LEAF_STRIDE,
+  IMAGE_LEAVES_AT,
+  IMAGE_MAGIC,
+  IMAGE_MAGIC_VALUE,
+  IMAGE_SIGMOID,
+  IMAGE_SIZE,
+  IMAGE_SPLITS_AT,
+  IMAGE_SPLIT_COUNTS_AT,
+  IMAGE_STEPS,
+  IMAGE_TREES,
+  IMAGE_VERSION,
+  IMAGE_VERSION_VALUE,
+  LANE_BIN,
+  LANE_BYTES,
+  LANE_COLUMN,
+  LANE_COLUMNS_MAX,
+  LANE_PARENT,
+  LANE_TREES,
+  MISSING_NAN,
+  MISSING_NONE,
+  MISSING_ZERO,
+  SPLIT_BIN,
+  SPLIT_BYTES,
+  SPLIT_COLUMN_AT,
+  SPLIT_PARENT,
+} from '../../assembly/layout.ts'
+import { usageError } from '../errors.ts'
+import { type Bins, type QuantiserEntry, makeBins } from './bins.ts'
+import type { Forest, Missing, Tree } from './forest.ts'
+
+/** Leaf numbers are u8. */
+const LEAVES_MAX = 256
+const ALIGNMENT = 64
+/** Cells tried for a feature, until one comparison after the table is enough. */
+const CELL_COUNTS = [64, 256, 512, 1024]
+
+const MISSING_CODES: Readonly<{ [missing in Missing]: number }> = {
+  none: MISSING_NONE,
+  nan: MISSING_NAN,
+  zero: MISSING_ZERO,
+}
+
+/**
+ * Lays out a forest.
+ *
+ * @param place  how errors name the model
+ * @throws OperatingError kind 'usage', code 'model', when a tree is beyond the kernels
+ */
+export function makeTables(forest: Forest, place: string): Uint8Array {
+  for (const [i, tree] of forest.trees.entries()) {
+    if (tree.leaves.length > LEAVES_MAX) {
+      const what = `tree ${i} has ${tree.leaves.length} leaves, limit is ${LEAVES_MAX}`
+      throw usageError('model', `${place}: ${what}`)
+    }
+  }
+  const bins = makeBins(forest)
+  const trees = forest.trees.map(flatten)
+  const steps = Math.max(0, ...trees.map((tree) => tree.splits.length))
+  const leafStride = Math.max(
+    2,
+    ...trees.map((tree) => tree.leaves.length + (tree.leaves.length & 1)),
+  )
+  const image = new Image()
+  image.reserve(IMAGE_HEADER_BYTES)
+  const entriesAt = writeEntries(image, bins)
+  const countsAt = image.reserve(trees.length * 4)
+  for (const [i, tree] of trees.entries()) image.u32(countsAt + i * 4, tree.splits.length)
+  const splitsAt = writeSplits(image, trees, bins)
+  const leavesAt = image.reserve(trees.length * leafStride * 8)
+  for (const [i, tree] of trees.entries()) {
+    for (const [leaf, value] of tree.leaves.entries()) {
+      image.f64(leavesAt + (i * leafStride + leaf) * 8, value)
+    }
+  }
+  const fits = bins.columnCount <= LANE_COLUMNS_MAX && trees.length > 0
+  const lanesAt = fits ? writeLanes(image, trees, bins, steps) : 0
+  image.u32(IMAGE_MAGIC, IMAGE_MAGIC_VALUE)
+  image.u32(IMAGE_VERSION, IMAGE_VERSION_VALUE)
+  image.u32(IMAGE_FEATURES, forest.features.length)
+  image.u32(IMAGE_ENTRIES, bins.entries.length)
+  image.u32(IMAGE_COLUMNS, bins.columnCount)
+  image.u32(IMAGE_TREES, trees.length)
+  image.u32(IMAGE_LEAF_STRIDE, leafStride)
+  image.u32(IMAGE_STEPS, steps)
+  image.u32(IMAGE_ENTRIES_AT, entriesAt)
+  image.u32(IMAGE_SPLIT_COUNTS_AT, countsAt)
+  image.u32(IMAGE_SPLITS_AT, splitsAt)
+  image.u32(IMAGE_LEAVES_AT, leavesAt)
+  image.u32(IMAGE_LANES_AT, lanesAt)
+  image.f64(IMAGE_SIGMOID, forest.sigmoid)
+  const bytes = image.take()
+  new DataView(bytes.buffer).setUint32(IMAGE_SIZE, bytes.length, true)
+  return bytes
+}
+
+/** A tree whose leaves are numbered by its splits: see assembly/score.ts. */
+type FlatTree = {
+  splits: { parent: number; split: Tree['splits'][number] }[]
+  leaves: number[]
+}
+
+/** Splits come parents first (the parser saw to it), so a split's parent leaf is known by then. */
+function flatten(tree: Tree): FlatTree {
+  const leaves = new Array<number>(tree.leaves.length)
+  const leafOfSplit = new Array<number>(tree.splits.length)
+  const settle = (child: number, leaf: number) => {
+    if (child >= 0) leafOfSplit[child] = leaf
+    else leaves[leaf] = tree.leaves[~child]!
+  }
+  leafOfSplit[0] = 0
+  if (tree.splits.length === 0) leaves[0] = tree.leaves[0]!
+  const splits = tree.splits.map((split, k) => {
+    const parent = leafOfSplit[k]!
+    settle(split.left, parent)
+    settle(split.right, k + 1)
+    return { parent, split }
+  })
+  return { splits, leaves }
+}
+
+function writeEntries(image: Image, bins: Bins): number {
+  const entriesAt = image.reserve(bins.entries.length * ENTRY_BYTES)
+  for (const [i, entry] of bins.entries.entries()) {
+    const at = entriesAt + i * ENTRY_BYTES
+    const table = makeCells(entry.thresholds)
+    const cellsAt = image.reserve(table.cells.length)
+    image.bytes(cellsAt, table.cells)
+    // The last search may look so many thresholds past the end; nothing is greater than infinity.
+    const padded = entry.thresholds.length + 2 ** table.comparisons
+    const thresholdsAt = image.reserve(padded * 8)
+    for (let k = 0; k < padded; k++) {
+      image.f64(thresholdsAt + k * 8, entry.thresholds[k] ?? Number.POSITIVE_INFINITY)
+    }
+    const [a, b] = entry.columns
+    image.f64(at + ENTRY_LOW, table.low)
+    image.f64(at + ENTRY_SCALE, table.scale)
+    image.f64(at + ENTRY_LAST_CELL, table.cells.length - 1)
+    image.u32(at + ENTRY_FEATURE_AT, entry.feature * 8)
+    image.u32(at + ENTRY_CELLS_AT, cellsAt)
+    image.u32(at + ENTRY_THRESHOLDS_AT, thresholdsAt)
+    image.u32(at + ENTRY_COMPARISONS, table.comparisons)
+    image.u32(at + ENTRY_MISSING, MISSING_CODES[entry.missing])
+    image.u32(at + ENTRY_COLUMNS, entry.columns.length)
+    image.u32(at + ENTRY_COLUMN_A, a!.index * BLOCK_ROWS)
+    image.u32(at + ENTRY_COLUMN_B, (b ?? a!).index * BLOCK_ROWS)
+    image.u32(at + ENTRY_MISSING_BIN_A, missingBin(entry, a!.missingLeft))
+    image.u32(at + ENTRY_MISSING_BIN_B, missingBin(entry, (b ?? a!).missingLeft))
+  }
+  return entriesAt
+}
+
+/** Below every bin that is compared, or above. */
+function missingBin(entry: QuantiserEntry, left: boolean): number {
+  return biased(left ? 0 : entry.thresholds.length)
+}
+
+type CellTable = { low: number; scale: number; cells: Uint8Array; comparisons: number }
+
+function makeCells(thresholds: readonly number[]): CellTable {
+  let best: CellTable | undefined
+  for (const count of CELL_COUNTS) {
+    const table = makeCellTable(thresholds, count)
+    if (!best || table.comparisons < best.comparisons) best = table
+    if (best.comparisons === 1) break
+  }
+  return best!
+}
+
+function makeCellTable(thresholds: readonly number[], count: number): CellTable {
+  // A few thresholds out at the edge of doubles must not stretch the cells.
+  const inner = thresholds.filter((t) => Math.abs(t) < 1e300)
+  const low = inner[0] ?? 0
+  const high = inner[inner.length - 1] ?? 0
+  const scale = high > low ? (count - 1) / (high - low) : 0
+  const perCell = new Array<number>(count).fill(0)
+  for (const t of thresholds) perCell[cellOf(t, low, scale, count - 1)]!++
+  const cells = new Uint8Array(count)
+  let below = 0
+  for (let c = 0; c < count; c++) {
+    cells[c] = below
+    below += perCell[c]!
+  }
+  const most = Math.max(...perCell)
+  return { low, scale, cells, comparisons: Math.max(1, Math.ceil(Math.log2(most + 1))) }
+}
+
+/** Operation by operation what `cell` in assembly/quantise.ts does. */
+function cellOf(x: number, low: number, scale: number, last: number): number {
+  const position = (x - low) * scale
+  const atLeastZero = 0 < position ? position : 0
+  const bounded = atLeastZero < last ? atLeastZero : last
+  const integerShift = 4503599627370496
+  return bounded + integerShift - integerShift
+}
+
+function writeSplits(image: Image, trees: readonly FlatTree[], bins: Bins): number {
+  const total = trees.reduce((sum, tree) => sum + tree.splits.length, 0)
+  const splitsAt = image.reserve(total * SPLIT_BYTES)
+  let at = splitsAt
+  for (const tree of trees) {
+    for (const { parent, split } of tree.splits) {
+      const { column, bin } = bins.locate(split)
+      image.fill(at + SPLIT_PARENT, 16, parent)
+      image.fill(at + SPLIT_BIN, 16, biased(bin))
+      image.u32(at + SPLIT_COLUMN_AT, column * BLOCK_ROWS)
+      at += SPLIT_BYTES
+    }
+  }
+  return splitsAt
+}
+
+/** The tables of the one-row kernel: for 32 trees at once, step k holds split k of each. */
+function writeLanes(image: Image, trees: readonly FlatTree[], bins: Bins, steps: number): number {
+  const groups = Math.ceil(trees.length / LANE_TREES)
+  const groupBytes = steps * 2 * LANE_BYTES
+  const lanesAt = image.reserve(groups * groupBytes)
+  // Parent 255 is a leaf that no tree reaches before its last step.
+  image.fill(lanesAt, groups * groupBytes, 255)
+  for (const [i, tree] of trees.entries()) {
+    const half = Math.floor((i % LANE_TREES) / 16) * LANE_BYTES
+    for (const [k, { parent, split }] of tree.splits.entries()) {
+      const { column, bin } = bins.locate(split)
+      const at = lanesAt + Math.floor(i / LANE_TREES) * groupBytes + k * 2 * LANE_BYTES + half
+      image.u8(at + LANE_PARENT + (i % 16), parent)
+      image.u8(at + LANE_COLUMN + (i % 16), column < 16 ? column : 0x80 | (column - 16))
+      image.u8(at + LANE_BIN + (i % 16), biased(bin))
+    }
+  }
+  return lanesAt
+}
+
+/** Bins lie biased by 128, so that a signed comparison orders them. */
+function biased(bin: number): number {
+  return bin ^ 0x80
+}
+
+/** Bytes that grow by aligned sections. */
+class Image {
+  private buffer = new Uint8Array(1 << 16)
+  private view = new DataView(this.buffer.buffer)
+  private size = 0
+
+  /** Appends zeroed bytes and returns where they start. */
+  reserve(bytes: number): number {
+    const at = Math.ceil(this.size / ALIGNMENT) * ALIGNMENT
+    this.size = at + bytes
+    if (this.size > this.buffer.length) {
+      const larger = new Uint8Array(Math.max(this.size, this.buffer.length * 2))
+      larger.set(this.buffer)
+      this.buffer = larger
+      this.view = new DataView(larger.buffer)
+    }
+    return at
+  }
+
+  u8(at: number, value: number): void {
+    this.buffer[at] = value
+  }
+
+  u32(at: number, value: number): void {
+    this.view.setUint32(at, value, true)
+  }
+
+  f64(at: number, value: number): void {
+    this.view.setFloat64(at, value, true)
+  }
+
+  bytes(at: number, bytes: Uint8Array): void {
+    this.buffer.set(bytes, at)
+  }
+
+  fill(at: number, length: number, value: number): void {
+    this.buffer.fill(value, at, at + length)
+  }
+
+  take(): Uint8Array {
+    return this.buffer.slice(0, Math.ceil(this.size / ALIGNMENT) * ALIGNMENT)
+  }
+}
