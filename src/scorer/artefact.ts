@@ -1,0 +1,94 @@
+// The model artefact: a folder with the kernel's tables and their manifest, written by the compiler
+// and only read here. The runtime never parses a trainer's format.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import {
+  IMAGE_COLUMNS,
+  IMAGE_FEATURES,
+  IMAGE_MAGIC,
+  IMAGE_MAGIC_VALUE,
+  IMAGE_SIZE,
+  IMAGE_TREES,
+  IMAGE_VERSION,
+  IMAGE_VERSION_VALUE,
+} from '../../assembly/layout.ts'
+import { messageOf, usageError } from '../errors.ts'
+import { sha256Hex } from '../hash.ts'
+import { readJson } from '../json.ts'
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/)
+
+export const artefactManifest = z.object({
+  artefact: z.literal(1),
+  name: z.string(),
+  /** SHA-256 of the model's own manifest.json: what decisions name the model by. */
+  model: hash,
+  source: z.object({ format: z.string(), file: z.string(), sha256: hash }),
+  /** In the model's order, each with its field of the application. */
+  features: z.array(z.object({ name: z.string(), field: z.string() })),
+  trees: z.int(),
+  leaves_max: z.int(),
+  columns: z.int(),
+  tables: z.object({ file: z.string(), bytes: z.int(), sha256: hash }),
+  compiler: z.string(),
+})
+
+export type ArtefactManifest = z.infer<typeof artefactManifest>
+
+export type Artefact = {
+  manifest: ArtefactManifest
+  /** The image: see IMAGE_… in assembly/layout.ts. */
+  tables: Uint8Array
+  /** SHA-256 that decisions carry, 32 bytes. */
+  modelHash: Uint8Array
+}
+
+/**
+ * Loads an artefact and checks that it is whole.
+ *
+ * @throws OperatingError kind 'usage', code 'artefact' or 'json', with file and reason
+ */
+export function loadArtefact(folder: string): Artefact {
+  const path = join(folder, 'manifest.json')
+  const parsed = artefactManifest.safeParse(readJson(path))
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!
+    throw usageError('artefact', `${path}: ${issue.path.join('.')}: ${issue.message}`)
+  }
+  const manifest = parsed.data
+  const tablesPath = join(folder, manifest.tables.file)
+  let tables: Uint8Array
+  try {
+    tables = readFileSync(tablesPath)
+  } catch (error) {
+    throw usageError('artefact', `cannot read ${tablesPath}: ${messageOf(error)}`, error)
+  }
+  const actual = sha256Hex(tables)
+  if (actual !== manifest.tables.sha256) {
+    const what = `has SHA-256 ${actual}, the manifest states ${manifest.tables.sha256}`
+    throw usageError('artefact', `${tablesPath}: ${what}`)
+  }
+  checkImage(tables, manifest, tablesPath)
+  return { manifest, tables, modelHash: new Uint8Array(Buffer.from(manifest.model, 'hex')) }
+}
+
+function checkImage(tables: Uint8Array, manifest: ArtefactManifest, path: string): void {
+  const view = new DataView(tables.buffer, tables.byteOffset, tables.byteLength)
+  const expected: [string, number, number][] = [
+    ['magic', IMAGE_MAGIC, IMAGE_MAGIC_VALUE],
+    ['layout version', IMAGE_VERSION, IMAGE_VERSION_VALUE],
+    ['size', IMAGE_SIZE, tables.byteLength],
+    ['features', IMAGE_FEATURES, manifest.features.length],
+    ['columns', IMAGE_COLUMNS, manifest.columns],
+    ['trees', IMAGE_TREES, manifest.trees],
+  ]
+  for (const [what, offset, value] of expected) {
+    const found = view.getUint32(offset, true)
+    if (found !== value) {
+      const hint = what === 'layout version' ? '; build the model again' : ''
+      throw usageError('artefact', `${path}: ${what} is ${found}, ${value} is due${hint}`)
+    }
+  }
+}

@@ -1,0 +1,125 @@
+// The program: everything that decides, made from files once and then unchanging: model tables,
+// decode plans for every known writer schema, policy, the decision's schema. Plain data, so that it
+// can be posted to the workers.
+
+import { type Columns, isNumeric, makeDecodePlan } from '../avro/decode-plan.ts'
+import { type Reason, encodeReason } from '../avro/encode-plan.ts'
+import { type SchemaVersion, loadSchemaVersions, newest } from '../avro/schema-files.ts'
+import type { RecordSchema } from '../avro/schema.ts'
+import { OperatingError, usageError } from '../errors.ts'
+import { compilePolicy } from '../policy/compile.ts'
+import { type Policy, loadPolicy } from '../policy/policy.ts'
+import { type Artefact, loadArtefact } from './artefact.ts'
+
+/** The reader's field that identifies an application. */
+const ID_FIELD = 'application_id'
+
+export type Writer = {
+  fingerprint: bigint
+  version: number
+  /** Decode plan, or undefined with the reason why its records cannot be read. */
+  plan: Uint8Array | undefined
+  refusal: string
+  /** What a status' field index means. */
+  fields: string[]
+}
+
+export type Program = {
+  modelName: string
+  modelHash: Uint8Array
+  policyName: string
+  policyHash: Uint8Array
+  tables: Uint8Array
+  /** Field of the application in each column of a row; the model's features come first. */
+  columns: string[]
+  writers: Writer[]
+  policyTable: Uint8Array
+  reasons: Reason[]
+  /** The reasons, Avro-encoded. */
+  reasonTexts: Uint8Array[]
+  decisionSchema: SchemaVersion
+}
+
+export type ProgramFiles = {
+  /** Folder with a folder a record. */
+  schemas: string
+  /** Folder of the model's artefact. */
+  model: string
+  /** Policy file. */
+  policy: string
+}
+
+/**
+ * Loads everything that decides.
+ *
+ * @throws OperatingError kind 'usage' with file and place when any part is wrong
+ */
+export function loadProgram(files: ProgramFiles): Program {
+  return makeProgram(
+    loadSchemaVersions(`${files.schemas}/loan_application`),
+    newest(loadSchemaVersions(`${files.schemas}/loan_decision`)),
+    loadArtefact(files.model),
+    loadPolicy(files.policy),
+  )
+}
+
+export function makeProgram(
+  applications: readonly SchemaVersion[],
+  decisionSchema: SchemaVersion,
+  artefact: Artefact,
+  policy: Policy,
+): Program {
+  const reader = newest(applications)
+  const columns = layOutColumns(reader, artefact)
+  const byField: Columns = new Map(columns.map((field, column) => [field, column]))
+  const compiled = compilePolicy(policy, byField)
+  return {
+    modelName: artefact.manifest.name,
+    modelHash: artefact.modelHash,
+    policyName: policy.file.name,
+    policyHash: policy.hash,
+    tables: artefact.tables,
+    columns,
+    writers: applications.map((version) => makeWriter(version, reader.schema, byField)),
+    policyTable: compiled.table,
+    reasons: compiled.reasons,
+    reasonTexts: compiled.reasons.map((reason) => encodeReason(decisionSchema, reason)),
+    decisionSchema,
+  }
+}
+
+/** The model's features in its order, then the other numeric fields: all are checked for bounds. */
+function layOutColumns(reader: SchemaVersion, artefact: Artefact): string[] {
+  const numeric = reader.schema.fields.filter((f) => isNumeric(f.schema)).map((f) => f.name)
+  const features = artefact.manifest.features.map(({ name, field }) => {
+    if (!numeric.includes(field)) {
+      const what = `feature "${name}" rests on "${field}"`
+      const why = `which is no numeric field of ${reader.path}`
+      throw usageError('artefact', `model ${artefact.manifest.name}: ${what}, ${why}`)
+    }
+    return field
+  })
+  if (new Set(features).size !== features.length) {
+    throw usageError('artefact', `model ${artefact.manifest.name}: two features rest on one field`)
+  }
+  return [...features, ...numeric.filter((field) => !features.includes(field))]
+}
+
+/** Makes the writer entry of one schema; a schema that cannot be read keeps the reason. */
+export function makeWriter(version: SchemaVersion, reader: RecordSchema, columns: Columns): Writer {
+  const { fingerprint, schema } = version
+  try {
+    const plan = makeDecodePlan(schema, reader, columns, ID_FIELD)
+    return {
+      fingerprint,
+      version: version.version,
+      plan: plan.bytes,
+      refusal: '',
+      fields: plan.fields,
+    }
+  } catch (error) {
+    if (!(error instanceof OperatingError)) throw error
+    const refusal = `${version.path}: ${error.message}`
+    return { fingerprint, version: version.version, plan: undefined, refusal, fields: [] }
+  }
+}
