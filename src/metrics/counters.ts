@@ -1,0 +1,171 @@
+// Counters that a worker writes and the main thread reads, in shared memory: no message per batch,
+// no lock. Each worker has its own block and is its only writer. A block's counters live as long as
+// the process and only grow; what belongs to the current partition is set anew at each assignment.
+//
+// Numbers are f64, aligned: one machine store each, so a reader never sees half of one.
+
+/** What a worker is doing: the stage of the data path, named in health and metrics. */
+export const STAGES = [
+  'idle',
+  'starting',
+  'fetch',
+  'gather',
+  'decide',
+  'produce',
+  'commit',
+  'abort',
+  'rewind',
+] as const
+export type Stage = (typeof STAGES)[number]
+
+/** Stages whose durations are measured, and the batch as a whole. */
+export const TIMED = ['fetch', 'gather', 'decide', 'produce', 'commit', 'batch'] as const
+export type Timed = (typeof TIMED)[number]
+
+/** Why a record could not be decided: the classes of dead letters. */
+export const DEAD_LETTER_CLASSES = [
+  'not_single_object',
+  'unknown_schema',
+  'truncated',
+  'bad_varint',
+  'trailing_bytes',
+  'bad_branch',
+  'impossible_value',
+  'bad_length',
+  'bad_string',
+  'incompatible_schema',
+  'too_large',
+  'no_value',
+] as const
+export type DeadLetterClass = (typeof DEAD_LETTER_CLASSES)[number]
+
+/** Outcomes, in the order of DECISION_… in assembly/layout.ts. */
+export const OUTCOMES = ['approved', 'rejected', 'referred'] as const
+
+/** Reasons a policy can hold. */
+const REASONS_MAX = 32
+
+/** Upper bounds of the histograms' buckets, seconds: 1, 2.5 and 5 per decade from 1 µs to 10 s. */
+export const BUCKETS: readonly number[] = [
+  1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2,
+  5e-2, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+]
+/** Buckets, the one beyond the last bound, and the sum. */
+const HISTOGRAM_NUMBERS = BUCKETS.length + 2
+
+const SCALARS = [
+  /** Records read. */
+  'records',
+  'batches',
+  'commits',
+  'aborts',
+  'restarts',
+  /** Of the current partition: first offset read in this assignment, -1 before. */
+  'firstOffset',
+  /** Next offset to read after what was decided, and after what was committed; -1: not known. */
+  'position',
+  'committed',
+  /** End of the partition when it was last reached, -1 before. */
+  'endReached',
+  /** Date.now() of the last progress: a batch decided, a commit, the partition's end reached. */
+  'progressAtMs',
+  'assignedAtMs',
+  /** Date.now() when the first batch of this assignment was handed to librdkafka; 0 before. */
+  'firstDecisionAtMs',
+] as const
+export type Scalar = (typeof SCALARS)[number]
+
+const OUTCOMES_AT = SCALARS.length
+const DEAD_AT = OUTCOMES_AT + OUTCOMES.length
+const REASONS_AT = DEAD_AT + DEAD_LETTER_CLASSES.length
+const HISTOGRAMS_AT = REASONS_AT + REASONS_MAX
+const NUMBERS = HISTOGRAMS_AT + TIMED.length * HISTOGRAM_NUMBERS
+const CONTROL_BYTES = 16
+
+/** What the main thread asks of a worker's loop. Higher numbers override lower ones. */
+export const COMMAND_RUN = 0
+/** Finish the batch, commit, let go. */
+export const COMMAND_DRAIN = 1
+/** The partition is another's: abort, let go. */
+export const COMMAND_ABANDON = 2
+
+export class Counters {
+  readonly buffer: SharedArrayBuffer
+  private readonly control: Int32Array
+  private readonly numbers: Float64Array
+
+  constructor(buffer = new SharedArrayBuffer(CONTROL_BYTES + NUMBERS * 8)) {
+    this.buffer = buffer
+    this.control = new Int32Array(buffer, 0, CONTROL_BYTES / 4)
+    this.numbers = new Float64Array(buffer, CONTROL_BYTES)
+  }
+
+  get command(): number {
+    return Atomics.load(this.control, 0)
+  }
+
+  set command(command: number) {
+    Atomics.store(this.control, 0, command)
+  }
+
+  get stage(): Stage {
+    return STAGES[Atomics.load(this.control, 1)]!
+  }
+
+  set stage(stage: Stage) {
+    Atomics.store(this.control, 1, STAGES.indexOf(stage))
+  }
+
+  get(name: Scalar): number {
+    return this.numbers[SCALARS.indexOf(name)]!
+  }
+
+  set(name: Scalar, value: number): void {
+    this.numbers[SCALARS.indexOf(name)] = value
+  }
+
+  add(name: Scalar, value: number): void {
+    this.numbers[SCALARS.indexOf(name)]! += value
+  }
+
+  outcome(outcome: number): number {
+    return this.numbers[OUTCOMES_AT + outcome]!
+  }
+
+  addOutcome(outcome: number, count: number): void {
+    this.numbers[OUTCOMES_AT + outcome]! += count
+  }
+
+  reason(reason: number): number {
+    return this.numbers[REASONS_AT + reason]!
+  }
+
+  addReason(reason: number, count: number): void {
+    this.numbers[REASONS_AT + reason]! += count
+  }
+
+  deadLetters(name: DeadLetterClass): number {
+    return this.numbers[DEAD_AT + DEAD_LETTER_CLASSES.indexOf(name)]!
+  }
+
+  addDeadLetter(name: DeadLetterClass): void {
+    this.numbers[DEAD_AT + DEAD_LETTER_CLASSES.indexOf(name)]! += 1
+  }
+
+  /** Adds a duration to a histogram. */
+  observe(stage: Timed, nanoseconds: number): void {
+    const seconds = nanoseconds / 1e9
+    let bucket = 0
+    while (bucket < BUCKETS.length && seconds > BUCKETS[bucket]!) bucket++
+    const at = HISTOGRAMS_AT + TIMED.indexOf(stage) * HISTOGRAM_NUMBERS
+    this.numbers[at + bucket]! += 1
+    this.numbers[at + HISTOGRAM_NUMBERS - 1]! += seconds
+  }
+
+  /** Observations in each bucket (not cumulative; one more than BUCKETS), and their sum. */
+  histogram(stage: Timed): { counts: number[]; sum: number } {
+    const at = HISTOGRAMS_AT + TIMED.indexOf(stage) * HISTOGRAM_NUMBERS
+    const counts = Array.from(this.numbers.subarray(at, at + BUCKETS.length + 1))
+    return { counts, sum: this.numbers[at + HISTOGRAM_NUMBERS - 1]! }
+  }
+}

@@ -1,0 +1,105 @@
+// At least once: no transaction, lowest latency. Decisions go out as they are made; an offset is
+// committed once everything decided before it was delivered. After a crash some decisions are made
+// again, byte for byte the same: downstream drops them by (topic, partition, offset).
+
+import { OperatingError } from '../errors.ts'
+import type { PartitionSource } from '../rdkafka/partition-source.ts'
+import type { Delivery, DeliverySettings } from './delivery.ts'
+import type { Outbox } from './outbox.ts'
+
+/** How long to wait before looking again for a delivery that a commit waits for. */
+const UNDELIVERED_WAIT_MS = 5
+
+/** All before nextOffset is delivered once `produced` decisions are. */
+type Checkpoint = { produced: number; nextOffset: number }
+
+export class AtLeastOnce implements Delivery {
+  private readonly outbox: Outbox
+  private readonly source: PartitionSource
+  private readonly settings: DeliverySettings
+  private readonly checkpoints: Checkpoint[] = []
+  private produced = 0
+  private dueAtMs = 0
+  private records = 0
+  private deadLetters = 0
+
+  constructor(outbox: Outbox, source: PartitionSource, settings: DeliverySettings) {
+    this.outbox = outbox
+    this.source = source
+    this.settings = settings
+  }
+
+  start(): void {}
+
+  produce(messages: number, count: number): void {
+    this.outbox.send(messages, count)
+    this.produced += count
+  }
+
+  deadLetter(source: number, headers: readonly (readonly [string, string])[]): void {
+    this.outbox.sendDeadLetter(source, headers)
+    this.produced++
+    this.deadLetters++
+  }
+
+  advance(nextOffset: number, records: number): void {
+    // Deliveries are counted, and counting tells nothing of the order between two topics: a batch
+    // with dead letters waits until all of it is delivered.
+    if (this.deadLetters > 0) this.flush()
+    if (this.checkpoints.length === 0) this.dueAtMs = Date.now() + this.settings.commitIntervalMs
+    this.checkpoints.push({ produced: this.produced, nextOffset })
+    this.records += records
+  }
+
+  untilDue(nowMs: number, idleMs: number): number {
+    if (this.checkpoints.length === 0) return idleMs
+    if (this.records >= this.settings.commitRecords) return 0
+    return Math.max(0, Math.min(this.dueAtMs - nowMs, idleMs))
+  }
+
+  commit(all: boolean): number {
+    if (this.checkpoints.length === 0) return -1
+    if (all) this.flush()
+    const delivered = this.produced - this.outbox.producer.outstanding
+    const pending = this.checkpoints.findIndex((checkpoint) => checkpoint.produced > delivered)
+    const count = pending < 0 ? this.checkpoints.length : pending
+    this.records = 0
+    if (count === 0) {
+      this.dueAtMs = Date.now() + UNDELIVERED_WAIT_MS
+      return -1
+    }
+    const { nextOffset } = this.checkpoints[count - 1]!
+    if (all) this.source.commit(nextOffset)
+    else this.source.commitAsync(nextOffset)
+    this.checkpoints.splice(0, count)
+    this.dueAtMs = Date.now() + this.settings.commitIntervalMs
+    return nextOffset
+  }
+
+  /** What is out cannot be called back: a new producer starts from the committed offset. */
+  abort(): void {
+    throw new OperatingError('fatal', 'abort', 'at-least-once delivery starts anew')
+  }
+
+  private flush(): void {
+    const { timeoutMs } = this.settings
+    const delivered = this.outbox.producer.flush(timeoutMs)
+    this.outbox.poll(0)
+    if (!delivered) {
+      throw new OperatingError(
+        'fatal',
+        'undelivered',
+        `records were not delivered in ${timeoutMs} ms`,
+      )
+    }
+    this.deadLetters = 0
+  }
+
+  poll(): void {
+    this.outbox.poll(0)
+  }
+
+  close(): void {
+    this.outbox.producer.destroy()
+  }
+}

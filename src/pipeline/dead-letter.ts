@@ -1,0 +1,103 @@
+// Dead letters: what a record that could not be decided says about itself. The record goes on as it
+// came (key, value, headers); these headers say why and from where.
+
+import {
+  STATUS_BAD_BRANCH,
+  STATUS_BAD_LENGTH,
+  STATUS_BAD_STRING,
+  STATUS_BAD_VARINT,
+  STATUS_IMPOSSIBLE_VALUE,
+  STATUS_INCOMPATIBLE_SCHEMA,
+  STATUS_NOT_SINGLE_OBJECT,
+  STATUS_TRAILING_BYTES,
+  STATUS_TRUNCATED,
+  STATUS_UNKNOWN_SCHEMA,
+} from '../../assembly/layout.ts'
+import { fingerprintText } from '../avro/fingerprint.ts'
+import { assert } from '../errors.ts'
+import type { DeadLetterClass } from '../metrics/counters.ts'
+import type { Engine } from '../scorer/engine.ts'
+
+export type DeadLetter = { class: DeadLetterClass; message: string }
+
+/** Class of each status the module gives. */
+const CLASSES: Readonly<{ [status: number]: DeadLetterClass }> = {
+  [STATUS_NOT_SINGLE_OBJECT]: 'not_single_object',
+  [STATUS_UNKNOWN_SCHEMA]: 'unknown_schema',
+  [STATUS_TRUNCATED]: 'truncated',
+  [STATUS_BAD_VARINT]: 'bad_varint',
+  [STATUS_TRAILING_BYTES]: 'trailing_bytes',
+  [STATUS_BAD_BRANCH]: 'bad_branch',
+  [STATUS_IMPOSSIBLE_VALUE]: 'impossible_value',
+  [STATUS_BAD_LENGTH]: 'bad_length',
+  [STATUS_BAD_STRING]: 'bad_string',
+  [STATUS_INCOMPATIBLE_SCHEMA]: 'incompatible_schema',
+}
+
+/**
+ * Says why a record of the engine's current batch was not decided.
+ *
+ * @param record      index in the batch
+ * @param valueBytes  bytes of the record's value as it came
+ */
+export function explainDeadLetter(engine: Engine, record: number, valueBytes: number): DeadLetter {
+  const status = engine.u32[(engine.statusesAt >> 2) + record]!
+  const name = CLASSES[status & 0xff]
+  assert(name, `status ${status} is known`)
+  if (valueBytes === 0) return { class: 'no_value', message: 'the record has no value' }
+  if (valueBytes > engine.size.inputBytes) {
+    const message = `the value has ${valueBytes} bytes, limit is ${engine.size.inputBytes}`
+    return { class: 'too_large', message }
+  }
+  return { class: name, message: explain(engine, record, status, valueBytes) }
+}
+
+/** No values of the record are told: they are the applicant's. */
+function explain(engine: Engine, record: number, status: number, valueBytes: number): string {
+  const code = status & 0xff
+  if (code === STATUS_NOT_SINGLE_OBJECT) {
+    return `the value (${valueBytes} bytes) does not start with C3 01 and a schema's fingerprint`
+  }
+  if (code === STATUS_UNKNOWN_SCHEMA) {
+    const header = engine.u32[(engine.spansAt >> 2) + record * 2]!
+    const view = new DataView(engine.memory.buffer, header + 2, 8)
+    const fingerprint = fingerprintText(view.getBigUint64(0, true))
+    return `no schema file has the fingerprint ${fingerprint}`
+  }
+  const writer = engine.writerOf(record)
+  const field = writer.fields[status >>> 8] ?? ''
+  switch (code) {
+    case STATUS_INCOMPATIBLE_SCHEMA:
+      return `schema version ${writer.version} cannot be read: ${writer.refusal}`
+    case STATUS_TRUNCATED:
+      return `the value ends after ${valueBytes} bytes, before its last field`
+    case STATUS_TRAILING_BYTES:
+      return 'bytes are left after the last field'
+    case STATUS_BAD_VARINT:
+      return `${field}: a varint is longer than its type allows`
+    case STATUS_BAD_BRANCH:
+      return `${field}: no such branch of the union, or symbol of the enum`
+    case STATUS_BAD_LENGTH:
+      return `${field}: a length is negative or beyond the record's end`
+    case STATUS_BAD_STRING:
+      return `${field}: is not UTF-8`
+    default:
+      return `${field}: the value is impossible (see the field's bounds in the schema)`
+  }
+}
+
+/** Headers that go onto the dead letter, behind the record's own. */
+export function deadLetterHeaders(
+  letter: DeadLetter,
+  topic: string,
+  partition: number,
+  recordOffset: number,
+): [name: string, value: string][] {
+  return [
+    ['loanstream.error.class', letter.class],
+    ['loanstream.error.message', letter.message],
+    ['loanstream.topic', topic],
+    ['loanstream.partition', String(partition)],
+    ['loanstream.offset', String(recordOffset)],
+  ]
+}

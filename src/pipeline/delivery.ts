@@ -1,0 +1,53 @@
+// Delivery: how decisions and offsets get to the broker. Two ways, one interface: a transaction
+// (transaction.ts) or at least once (at-least-once.ts).
+
+export interface Delivery {
+  /** Makes ready to produce; with transactions, fences whoever served the partition before. */
+  start(): void
+
+  /**
+   * Hands over encoded decisions, waiting for room while librdkafka's queue is full.
+   *
+   * @param messages  native address of rd_kafka_message_t[count]
+   */
+  produce(messages: number, count: number): void
+
+  /** Hands over a dead letter: the consumed message at a native address, with headers added. */
+  deadLetter(source: number, headers: readonly (readonly [string, string])[]): void
+
+  /** Says that all before `nextOffset` was handed over: a later commit may include it. */
+  advance(nextOffset: number, records: number): void
+
+  /** Milliseconds until a commit is due, 0 when it is, `idleMs` at most. */
+  untilDue(nowMs: number, idleMs: number): number
+
+  /**
+   * Commits what was handed over; afterwards the committed offset is at least the one returned.
+   *
+   * @param all  wait until everything handed over is committed
+   * @returns the next offset that is committed, or -1 when there was nothing to commit
+   */
+  commit(all: boolean): number
+
+  /** Gives up what was handed over since the last commit. */
+  abort(): void
+
+  /** Takes librdkafka's events (logs, errors); throws for records that could not be delivered. */
+  poll(): void
+
+  /** Frees the producer. */
+  close(): void
+}
+
+/** What both ways need to know. */
+export type DeliverySettings = {
+  decisionsTopic: string
+  deadLettersTopic: string
+  /** Partitions of the dead letters' topic: a letter goes to its own partition, modulo these. */
+  deadLettersPartitions: number
+  commitIntervalMs: number
+  /** Records after which a commit is due before its time. */
+  commitRecords: number
+  /** Longest wait for the broker in one call. */
+  timeoutMs: number
+}

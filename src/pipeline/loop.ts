@@ -1,0 +1,278 @@
+// The loop of one partition: fetch, gather, decide, produce, commit, until it is told to let go. The
+// data goes one way. When anything fails before the commit, the whole batch is aborted, the position
+// rewinds to the committed offset, and the batch is read again.
+
+import { RESULT_DEAD, RESULT_DECIDED } from '../../assembly/layout.ts'
+import { OperatingError, messageOf } from '../errors.ts'
+import {
+  COMMAND_ABANDON,
+  COMMAND_DRAIN,
+  COMMAND_RUN,
+  type Counters,
+  type Timed,
+} from '../metrics/counters.ts'
+import { ERR_PARTITION_EOF } from '../rdkafka/error.ts'
+import { addressOf } from '../rdkafka/memory.ts'
+import type { PartitionSource, SourceNotice } from '../rdkafka/partition-source.ts'
+import type { Engine } from '../scorer/engine.ts'
+import { deadLetterHeaders, explainDeadLetter } from './dead-letter.ts'
+import type { Delivery } from './delivery.ts'
+import { Tally } from './tally.ts'
+
+/** Longest wait for records; a command wakes the queue, so this bounds only a lost wake. */
+const IDLE_WAIT_MS = 200
+/** Failures in a row, with no commit between, after which the loop gives up. */
+const FAILURES_MAX = 8
+const BACKOFF_FIRST_MS = 50
+const BACKOFF_MAX_MS = 5000
+const BACKOFF_STEP_MS = 20
+
+export type LoopSettings = {
+  batchRecords: number
+  timeoutMs: number
+}
+
+export type LoopHooks = {
+  log(level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>): void
+}
+
+/** How a loop ended: all committed, or given up because the partition was lost. */
+export type LoopEnd = 'drained' | 'abandoned'
+
+export class PartitionLoop {
+  private readonly engine: Engine
+  private readonly source: PartitionSource
+  private readonly counters: Counters
+  private readonly makeDelivery: () => Delivery
+  private readonly settings: LoopSettings
+  private readonly hooks: LoopHooks
+  private readonly messages: number
+  private readonly tally: Tally
+  private failures = 0
+
+  constructor(
+    engine: Engine,
+    source: PartitionSource,
+    counters: Counters,
+    makeDelivery: () => Delivery,
+    settings: LoopSettings,
+    hooks: LoopHooks,
+  ) {
+    this.engine = engine
+    this.source = source
+    this.counters = counters
+    this.makeDelivery = makeDelivery
+    this.settings = settings
+    this.hooks = hooks
+    this.messages = addressOf(engine.u8) + engine.messagesAt
+    this.tally = new Tally(engine)
+  }
+
+  /**
+   * Serves the partition until the command says otherwise.
+   *
+   * @throws OperatingError after FAILURES_MAX failures in a row
+   */
+  run(): LoopEnd {
+    const { counters } = this
+    for (;;) {
+      counters.stage = 'starting'
+      let delivery: Delivery | undefined
+      try {
+        delivery = this.makeDelivery()
+        delivery.start()
+        this.rewind()
+        return this.serve(delivery)
+      } catch (error) {
+        if (counters.command === COMMAND_ABANDON) return 'abandoned'
+        this.recover(error, 'the producer is made anew')
+      } finally {
+        delivery?.close()
+        counters.stage = 'idle'
+      }
+      // Nothing is uncommitted here: what was read since the last commit will be read again.
+      if (counters.command === COMMAND_DRAIN) return 'drained'
+    }
+  }
+
+  private serve(delivery: Delivery): LoopEnd {
+    const { counters } = this
+    for (;;) {
+      try {
+        const command = counters.command
+        if (command === COMMAND_ABANDON) {
+          this.abandon(delivery)
+          return 'abandoned'
+        }
+        if (command === COMMAND_DRAIN) {
+          this.commit(delivery, true)
+          return 'drained'
+        }
+        this.step(delivery)
+      } catch (error) {
+        if (isFatal(error)) throw error
+        if (counters.command === COMMAND_ABANDON) continue
+        counters.stage = 'abort'
+        counters.add('aborts', 1)
+        delivery.abort()
+        this.recover(error, 'aborted, the batch is read again')
+        this.rewind()
+      }
+    }
+  }
+
+  /** One turn: at most one batch, and a commit when it is due. */
+  private step(delivery: Delivery): void {
+    const { counters, source, settings } = this
+    const started = Bun.nanoseconds()
+    counters.stage = 'fetch'
+    const waitMs = delivery.untilDue(Date.now(), IDLE_WAIT_MS)
+    const taken = source.fetch(settings.batchRecords, waitMs)
+    if (taken > 0) {
+      this.lap('fetch', started)
+      this.process(delivery, taken)
+      this.lap('batch', started)
+    }
+    delivery.poll()
+    if (delivery.untilDue(Date.now(), IDLE_WAIT_MS) === 0) this.commit(delivery, false)
+  }
+
+  private process(delivery: Delivery, taken: number): void {
+    const { source } = this
+    let done = 0
+    try {
+      while (done < taken) {
+        const count = this.gather(done, taken)
+        if (count === 0) this.notice(source.notice(done))
+        else this.decide(delivery, done, count)
+        const next = done + Math.max(1, count)
+        source.release(done, next)
+        done = next
+      }
+    } finally {
+      source.release(done, taken)
+    }
+  }
+
+  private gather(from: number, until: number): number {
+    const { counters, engine, source } = this
+    counters.stage = 'gather'
+    const started = Bun.nanoseconds()
+    const count = source.gather(from, until)
+    if (count > 0) {
+      const first = source.gatherOffsets(from, count)
+      if (first >= 0) engine.setFirstOffset(BigInt(first))
+      else engine.useOffsets()
+      if (counters.get('firstOffset') < 0) counters.set('firstOffset', source.recordOffset(from))
+      this.lap('gather', started)
+    }
+    return count
+  }
+
+  private decide(delivery: Delivery, from: number, count: number): void {
+    const { counters, engine, source } = this
+    counters.stage = 'decide'
+    let started = Bun.nanoseconds()
+    engine.decide(count)
+    started = this.lap('decide', started)
+    counters.stage = 'produce'
+    const result = engine.resultAt >> 2
+    const decided = engine.u32[result + (RESULT_DECIDED >> 2)]!
+    if (decided > 0) delivery.produce(this.messages, decided)
+    if (engine.u32[result + (RESULT_DEAD >> 2)]! > 0) this.deadLetters(delivery, from, count)
+    this.lap('produce', started)
+    this.tally.addBatch(count)
+    const nextOffset = source.recordOffset(from + count - 1) + 1
+    delivery.advance(nextOffset, count)
+    const nowMs = Date.now()
+    counters.add('batches', 1)
+    counters.set('position', nextOffset)
+    counters.set('progressAtMs', nowMs)
+    if (counters.get('firstDecisionAtMs') === 0) counters.set('firstDecisionAtMs', nowMs)
+  }
+
+  private deadLetters(delivery: Delivery, from: number, count: number): void {
+    const { engine, source } = this
+    for (let i = 0; i < count; i++) {
+      if (engine.u32[(engine.statusesAt >> 2) + i] === 0) continue
+      const letter = explainDeadLetter(engine, i, source.valueBytes(from + i))
+      const recordOffset = source.recordOffset(from + i)
+      const headers = deadLetterHeaders(letter, source.topic, source.partition, recordOffset)
+      delivery.deadLetter(source.message(from + i), headers)
+      this.tally.addDeadLetter(letter.class)
+    }
+  }
+
+  private commit(delivery: Delivery, all: boolean): void {
+    const { counters } = this
+    counters.stage = 'commit'
+    const started = Bun.nanoseconds()
+    const nextOffset = delivery.commit(all)
+    if (nextOffset < 0) return
+    this.lap('commit', started)
+    this.failures = 0
+    this.tally.moveTo(counters)
+    counters.add('commits', 1)
+    counters.set('committed', nextOffset)
+    counters.set('progressAtMs', Date.now())
+  }
+
+  /** A fetched message that is no record: the partition's end, or an error of the consumer. */
+  private notice(notice: SourceNotice): void {
+    if (notice.code === ERR_PARTITION_EOF) {
+      // The end may lie behind control records, which are never fetched.
+      this.counters.set('endReached', notice.recordOffset)
+      this.counters.set('progressAtMs', Date.now())
+      return
+    }
+    throw new OperatingError('abort', notice.name, `fetch: ${notice.message} (${notice.name})`)
+  }
+
+  /** The partition is another's already: what was not committed must not become visible. */
+  private abandon(delivery: Delivery): void {
+    this.counters.stage = 'abort'
+    try {
+      delivery.abort()
+    } catch (error) {
+      // The broker fences it, or its time-out ends it.
+      this.hooks.log('info', `abort of a lost partition: ${messageOf(error)}`)
+    }
+  }
+
+  /** Back to the committed offset, or to the first one read when nothing is committed yet. */
+  private rewind(): void {
+    const firstOffset = this.counters.get('firstOffset')
+    if (firstOffset < 0) return
+    this.counters.stage = 'rewind'
+    this.tally.clear()
+    const offset = this.source.rewind(firstOffset, this.settings.timeoutMs)
+    this.counters.set('position', offset)
+  }
+
+  /** Logs a failure and waits before the next try, ever longer; gives up after FAILURES_MAX. */
+  private recover(error: unknown, next: string): void {
+    if (!(error instanceof OperatingError) || error.kind === 'usage') throw error
+    this.failures++
+    const { topic, partition } = this.source
+    const fields = { topic, partition, code: error.code, kind: error.kind, failures: this.failures }
+    this.hooks.log('warn', `${error.message}: ${next}`, fields)
+    this.counters.add('restarts', 1)
+    if (this.failures >= FAILURES_MAX) throw error
+    let waitMs = Math.min(BACKOFF_FIRST_MS * 2 ** (this.failures - 1), BACKOFF_MAX_MS)
+    while (waitMs > 0 && this.counters.command === COMMAND_RUN) {
+      Bun.sleepSync(Math.min(waitMs, BACKOFF_STEP_MS))
+      waitMs -= BACKOFF_STEP_MS
+    }
+  }
+
+  /** Adds the time since `started` to a stage's histogram; returns now. */
+  private lap(stage: Timed, started: number): number {
+    const now = Bun.nanoseconds()
+    this.counters.observe(stage, now - started)
+    return now
+  }
+}
+
+function isFatal(error: unknown): boolean {
+  return !(error instanceof OperatingError) || error.kind === 'fatal' || error.kind === 'usage'
+}

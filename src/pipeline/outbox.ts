@@ -1,0 +1,98 @@
+// The outbox: a producer as the worker uses it, with librdkafka's full queue turned into waiting,
+// its events into log lines, and its failures into errors with a kind.
+
+import { OperatingError } from '../errors.ts'
+import type { KafkaEvent } from '../rdkafka/event.ts'
+import type { Producer } from '../rdkafka/producer.ts'
+import { MESSAGE_BYTES } from '../rdkafka/structs.ts'
+import type { DeliverySettings } from './delivery.ts'
+
+/** Longest sleep in librdkafka while its queue is full, between looks at the command. */
+const FULL_WAIT_MS = 20
+
+export type OutboxHooks = {
+  /** Told of logs and errors. */
+  onEvent(event: KafkaEvent): void
+  /** Whether the partition was taken away: waiting ends. */
+  isAbandoned(): boolean
+}
+
+export class Outbox {
+  readonly producer: Producer
+  private readonly partition: number
+  private readonly settings: DeliverySettings
+  private readonly hooks: OutboxHooks
+
+  constructor(
+    producer: Producer,
+    partition: number,
+    settings: DeliverySettings,
+    hooks: OutboxHooks,
+  ) {
+    this.producer = producer
+    this.partition = partition
+    this.settings = settings
+    this.hooks = hooks
+  }
+
+  send(messages: number, count: number): void {
+    const { decisionsTopic } = this.settings
+    let sent = 0
+    this.untilRoom(() => {
+      const at = messages + sent * MESSAGE_BYTES
+      sent += this.producer.produceBatch(decisionsTopic, this.partition, at, count - sent)
+      return sent === count
+    })
+  }
+
+  sendDeadLetter(source: number, headers: readonly (readonly [string, string])[]): void {
+    const { deadLettersTopic, deadLettersPartitions } = this.settings
+    const partition = this.partition % deadLettersPartitions
+    this.untilRoom(() => this.producer.forward(deadLettersTopic, partition, source, headers))
+  }
+
+  /** Tries again until it succeeds, for as long as records are allowed to wait for the broker. */
+  private untilRoom(attempt: () => boolean): void {
+    const deadline = Date.now() + this.settings.timeoutMs
+    while (!attempt()) {
+      this.poll(FULL_WAIT_MS)
+      this.checkOwnership()
+      if (Date.now() > deadline) {
+        const waited = `${this.settings.timeoutMs} ms`
+        throw new OperatingError(
+          'abort',
+          'queue_full',
+          `the producer's queue was full for ${waited}`,
+        )
+      }
+    }
+  }
+
+  /** Throws, kind 'abort', once the partition was taken away. */
+  checkOwnership(): void {
+    if (this.hooks.isAbandoned()) throw new OperatingError('abort', 'abandoned', 'partition lost')
+  }
+
+  /**
+   * Takes all events that are there.
+   *
+   * @throws OperatingError kind 'abort' for records that were not delivered, 'fatal' when the
+   *         producer is beyond repair
+   */
+  poll(timeoutMs: number): void {
+    let wait = timeoutMs
+    for (;;) {
+      const event = this.producer.poll(wait)
+      if (!event) return
+      wait = 0
+      this.hooks.onEvent(event)
+      if (event.type === 'undelivered' && event.count > 0) {
+        const what = `${event.count} records were not delivered: ${event.message}`
+        throw new OperatingError('fatal', 'undelivered', what)
+      }
+      if (event.type === 'error' && event.fatal) {
+        throw new OperatingError('fatal', event.name, event.message)
+      }
+    }
+  }
+}

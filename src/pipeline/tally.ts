@@ -1,0 +1,48 @@
+// What was decided since the last commit. It reaches the counters only with the commit, so that a
+// batch that is aborted and read again counts once.
+
+import { RESULT_OUTCOMES, RESULT_REASONS } from '../../assembly/layout.ts'
+import { type Counters, type DeadLetterClass, OUTCOMES } from '../metrics/counters.ts'
+import type { Engine } from '../scorer/engine.ts'
+
+export class Tally {
+  private readonly engine: Engine
+  private readonly outcomes = new Float64Array(OUTCOMES.length)
+  private readonly reasons: Float64Array
+  private readonly deadLetters: DeadLetterClass[] = []
+  private records = 0
+
+  constructor(engine: Engine) {
+    this.engine = engine
+    this.reasons = new Float64Array(engine.program.reasons.length)
+  }
+
+  /** Adds the engine's result of a batch. */
+  addBatch(records: number): void {
+    const { u32, resultAt } = this.engine
+    const outcomesAt = (resultAt + RESULT_OUTCOMES) >> 2
+    const reasonsAt = (resultAt + RESULT_REASONS) >> 2
+    for (let i = 0; i < this.outcomes.length; i++) this.outcomes[i]! += u32[outcomesAt + i]!
+    for (let i = 0; i < this.reasons.length; i++) this.reasons[i]! += u32[reasonsAt + i]!
+    this.records += records
+  }
+
+  addDeadLetter(name: DeadLetterClass): void {
+    this.deadLetters.push(name)
+  }
+
+  moveTo(counters: Counters): void {
+    counters.add('records', this.records)
+    for (const [i, count] of this.outcomes.entries()) counters.addOutcome(i, count)
+    for (const [i, count] of this.reasons.entries()) counters.addReason(i, count)
+    for (const name of this.deadLetters) counters.addDeadLetter(name)
+    this.clear()
+  }
+
+  clear(): void {
+    this.records = 0
+    this.outcomes.fill(0)
+    this.reasons.fill(0)
+    this.deadLetters.length = 0
+  }
+}

@@ -1,0 +1,116 @@
+// Exactly once: decisions, dead letters and offsets in one transaction per partition, with the
+// group's metadata, so that a member that lost the partition is fenced (KIP-447). The transactional
+// id belongs to the partition, so that its next owner also fences whoever still holds it.
+//
+// Shape after librdkafka's examples/transactions.c: on an abortable error abort, rewind, read again.
+
+import { OperatingError } from '../errors.ts'
+import type { PartitionSource } from '../rdkafka/partition-source.ts'
+import type { Delivery, DeliverySettings } from './delivery.ts'
+import type { Outbox } from './outbox.ts'
+
+export class Transaction implements Delivery {
+  private readonly outbox: Outbox
+  private readonly source: PartitionSource
+  private readonly settings: DeliverySettings
+  private open = false
+  private openedAtMs = 0
+  private records = 0
+  private nextOffset = -1
+
+  constructor(outbox: Outbox, source: PartitionSource, settings: DeliverySettings) {
+    this.outbox = outbox
+    this.source = source
+    this.settings = settings
+  }
+
+  start(): void {
+    this.retry(() => this.outbox.producer.initTransactions(this.settings.timeoutMs))
+  }
+
+  produce(messages: number, count: number): void {
+    this.begin()
+    this.outbox.send(messages, count)
+  }
+
+  deadLetter(source: number, headers: readonly (readonly [string, string])[]): void {
+    this.begin()
+    this.outbox.sendDeadLetter(source, headers)
+  }
+
+  private begin(): void {
+    if (this.open) return
+    this.outbox.producer.beginTransaction()
+    this.open = true
+    this.openedAtMs = Date.now()
+    this.records = 0
+  }
+
+  advance(nextOffset: number, records: number): void {
+    this.nextOffset = nextOffset
+    this.records += records
+  }
+
+  untilDue(nowMs: number, idleMs: number): number {
+    if (!this.open) return idleMs
+    if (this.records >= this.settings.commitRecords) return 0
+    const left = this.openedAtMs + this.settings.commitIntervalMs - nowMs
+    return Math.max(0, Math.min(left, idleMs))
+  }
+
+  commit(): number {
+    if (!this.open) return -1
+    const { timeoutMs } = this.settings
+    using offsets = this.source.list(BigInt(this.nextOffset))
+    this.retry(() =>
+      this.source.withGroupMetadata((metadata) => {
+        // The order matters.
+        // 1. The partition is revoked: the main thread sets the command to abandon.
+        // 2. The group begins a new generation, which this member may be part of.
+        // 3. Metadata read here would be the new generation's, and the broker would take it.
+        // As 1 comes before 2, looking at the command after reading the metadata closes the gap.
+        this.outbox.checkOwnership()
+        this.outbox.producer.sendOffsets(offsets, metadata, timeoutMs)
+      }),
+    )
+    this.retry(() => this.outbox.producer.commitTransaction(timeoutMs))
+    this.open = false
+    return this.nextOffset
+  }
+
+  abort(): void {
+    if (!this.open) return
+    this.retry(() => this.outbox.producer.abortTransaction(this.settings.timeoutMs))
+    this.open = false
+  }
+
+  /**
+   * Repeats a call that librdkafka says may be repeated; each call goes on where the last stopped.
+   * When the time is up nobody knows what the broker did: only a new producer finds out.
+   */
+  private retry(call: () => void): void {
+    const deadline = Date.now() + this.settings.timeoutMs
+    for (;;) {
+      try {
+        call()
+        return
+      } catch (error) {
+        const again = error instanceof OperatingError && error.kind === 'retriable'
+        if (!again) throw error
+        if (Date.now() > deadline) {
+          throw new OperatingError('fatal', error.code, error.message, error)
+        }
+        this.outbox.poll(0)
+        this.outbox.checkOwnership()
+      }
+    }
+  }
+
+  poll(): void {
+    this.outbox.poll(0)
+  }
+
+  close(): void {
+    this.outbox.producer.destroy()
+  }
+}
