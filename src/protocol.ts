@@ -1,0 +1,52 @@
+// Every message between the main thread and a worker, as one union a direction. Rows never travel
+// here: only orders, their answers and log lines. Counters are in shared memory (metrics/counters).
+//
+// A worker's life: it posts `loaded` when its module is up (a message before that would be lost),
+// gets `init`, answers `ready`; then for each partition gets `assign` and answers `released`. While
+// it serves a partition its thread is in the loop and takes no messages: commands go through the
+// counters' control word and a wake of the partition's queue.
+
+import type { Program } from './scorer/program.ts'
+import type { DeliverySettings } from './pipeline/delivery.ts'
+import type { LoopEnd, LoopSettings } from './pipeline/loop.ts'
+
+export type WorkerSettings = {
+  /** librdkafka's properties of the producer, without transactional.id. */
+  producer: Readonly<Record<string, string>>
+  delivery: 'exactly-once' | 'at-least-once'
+  /** The transactional id is this, the topic and the partition. */
+  transactionalIdPrefix: string
+  inputBytes: number
+  loop: LoopSettings
+  commits: Omit<DeliverySettings, 'deadLettersPartitions'>
+}
+
+export type ToWorker =
+  | {
+      type: 'init'
+      /** Path of librdkafka. */
+      library: string
+      module: WebAssembly.Module
+      program: Program
+      settings: WorkerSettings
+      counters: SharedArrayBuffer
+    }
+  | {
+      type: 'assign'
+      /** Addresses of the consumer and of the partition's queue, owned by the main thread. */
+      consumer: number
+      queue: number
+      topic: string
+      partition: number
+      deadLettersPartitions: number
+    }
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+export type FromWorker =
+  | { type: 'loaded' }
+  | { type: 'ready' }
+  | { type: 'released'; end: LoopEnd }
+  /** The loop gave up; `fatal` when the worker itself must not go on. */
+  | { type: 'failed'; fatal: boolean; code: string; message: string }
+  | { type: 'log'; level: LogLevel; message: string; fields: Record<string, unknown> }

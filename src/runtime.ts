@@ -1,0 +1,113 @@
+// A worker process put together from its configuration: program, WebAssembly, supervisor and HTTP
+// server. Used by `worker` on a real Kafka and by `demo` on the embedded brokers.
+
+import packageJson from '../package.json'
+import { loadSchemaVersions, newest } from './avro/schema-files.ts'
+import { type Config, type SettingName, consumerProperties, producerProperties } from './config.ts'
+import { messageOf, usageError } from './errors.ts'
+import { makeApp } from './http/app.ts'
+import type { Log } from './log.ts'
+import { MODULE_PATH, fromRoot } from './paths.ts'
+import type { WorkerSettings } from './protocol.ts'
+import { checkProperties } from './rdkafka/conf.ts'
+import { loadModule } from './scorer/module.ts'
+import { type ProgramFiles, loadProgram } from './scorer/program.ts'
+import { warmUp } from './scorer/warm-up.ts'
+import { Supervisor } from './supervisor.ts'
+
+export type Runtime = {
+  supervisor: Supervisor
+  /** Where the HTTP server listens, such as http://127.0.0.1:8080. */
+  url: string
+  /** Stops in order; false when it took too long. */
+  stop(): Promise<boolean>
+}
+
+/** The files that decide, as the configuration names them; defaults lie in the project's folder. */
+export function programFiles(config: Config): ProgramFiles {
+  const path = (key: SettingName & `${string}.path`) => {
+    const value = config.settings[key]
+    return config.origins.has(key) ? value : fromRoot(value)
+  }
+  return {
+    schemas: path('schemas.path'),
+    model: path('model.path'),
+    policy: path('policy.path'),
+  }
+}
+
+/**
+ * Loads and warms everything, listens, and starts the supervisor, which joins the group once a
+ * broker and the topics are there.
+ *
+ * @throws OperatingError kind 'usage' when a file or setting is wrong: nothing runs then
+ */
+export async function startRuntime(
+  config: Config,
+  librdkafka: { library: string; version: string },
+  log: Log,
+  onFatal: (error: Error) => void,
+): Promise<Runtime> {
+  const { settings } = config
+  const files = programFiles(config)
+  const program = loadProgram(files)
+  const module = loadModule(MODULE_PATH)
+  const consumer = consumerProperties(config)
+  const worker = workerSettings(config, consumer['group.id']!)
+  checkProperties(consumer)
+  checkProperties(worker.producer)
+  warmUp(module, program, newest(loadSchemaVersions(`${files.schemas}/loan_application`)))
+  const supervisor = new Supervisor({
+    program,
+    module,
+    library: librdkafka.library,
+    versions: { program: packageJson.version, librdkafka: librdkafka.version },
+    consumer,
+    worker,
+    applicationsTopic: settings['topic.applications'],
+    prestart: settings['workers.prestart'],
+    shutdownTimeoutMs: settings['shutdown.timeout.ms'],
+    progressTimeoutMs: settings['progress.timeout.ms'],
+    log,
+    onFatal,
+  })
+  const server = listen(supervisor, settings['http.host'], settings['http.port'])
+  supervisor.start().catch((error: unknown) => {
+    onFatal(error instanceof Error ? error : new Error(messageOf(error)))
+  })
+  const stop = async () => {
+    const inTime = await supervisor.stop()
+    await server.stop(true)
+    return inTime
+  }
+  return { supervisor, url: server.url.origin, stop }
+}
+
+function workerSettings(config: Config, group: string): WorkerSettings {
+  const { settings } = config
+  const timeoutMs = settings['broker.timeout.ms']
+  return {
+    producer: producerProperties(config),
+    delivery: settings['delivery'],
+    transactionalIdPrefix: `${settings['transactional.id.prefix']}-${group}`,
+    inputBytes: settings['batch.bytes'],
+    loop: { batchRecords: settings['batch.records'], timeoutMs },
+    commits: {
+      decisionsTopic: settings['topic.decisions'],
+      deadLettersTopic: settings['topic.dead.letters'],
+      commitIntervalMs: settings['commit.interval.ms'],
+      commitRecords: settings['commit.records'],
+      timeoutMs,
+    },
+  }
+}
+
+function listen(supervisor: Supervisor, hostname: string, port: number) {
+  const app = makeApp(supervisor)
+  try {
+    return Bun.serve({ fetch: app.fetch, hostname, port })
+  } catch (error) {
+    const what = `cannot listen on ${hostname} port ${port}: ${messageOf(error)}`
+    throw usageError('http', `${what} (http.host, http.port)`, error)
+  }
+}

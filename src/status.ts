@@ -1,0 +1,35 @@
+// What the outside may know of a running worker process: read by health, metrics and the summary.
+
+import type { Counters, Stage } from './metrics/counters.ts'
+import type { Reason } from './avro/encode-plan.ts'
+
+export type Phase = 'starting' | 'waiting' | 'joining' | 'running' | 'stopping' | 'stopped'
+
+export type PartitionStatus = {
+  topic: string
+  partition: number
+  /** Next offset to read, -1 before the first record. */
+  position: number
+  committed: number
+  /** Records between the position and the partition's end; undefined before the end is known. */
+  lag: number | undefined
+  stage: Stage
+  /** Milliseconds since anything was decided or committed, or the partition's end was reached. */
+  progressAgoMs: number
+  /** False when it has lag and made no progress for progress.timeout.ms. */
+  healthy: boolean
+}
+
+export interface Status {
+  readonly phase: Phase
+  /** Why the process is not ready, or '' when it is. */
+  readonly notReady: string
+  readonly version: { program: string; librdkafka: string }
+  readonly model: { name: string; hash: string }
+  readonly policy: { name: string; hash: string }
+  readonly reasons: readonly Reason[]
+  readonly rebalances: number
+  partitions(): PartitionStatus[]
+  /** One a worker, for sums over the process. */
+  counters(): readonly Counters[]
+}

@@ -1,0 +1,388 @@
+// The supervisor: membership in the consumer group, and which worker serves which partition. It runs
+// on the main thread and never blocks for long: librdkafka is polled by timer, workers answer by
+// message, and a rebalance is acknowledged once the workers have let go.
+
+import { OperatingError, assert, messageOf } from './errors.ts'
+import type { Log } from './log.ts'
+import { RepeatFilter } from './log.ts'
+import { COMMAND_ABANDON, COMMAND_DRAIN, COMMAND_RUN, type Counters } from './metrics/counters.ts'
+import type { LogLevel, WorkerSettings } from './protocol.ts'
+import { Consumer } from './rdkafka/consumer.ts'
+import { ERR_UNKNOWN_TOPIC_OR_PARTITION } from './rdkafka/error.ts'
+import type { KafkaEvent } from './rdkafka/event.ts'
+import type { TopicPartition } from './rdkafka/topic-partition-list.ts'
+import type { Program } from './scorer/program.ts'
+import type { PartitionStatus, Phase, Status } from './status.ts'
+import { type ServeEnd, WorkerThread } from './worker-thread.ts'
+
+const POLL_INTERVAL_MS = 10
+/** Longest that asking for metadata may hold up the main thread, and the pause between two tries. */
+const METADATA_TIMEOUT_MS = 100
+const METADATA_PAUSE_MS = 500
+/** Restarts of a partition without progress between them, before the process gives up. */
+const RESTARTS_MAX = 5
+const RESTART_PAUSE_FIRST_MS = 500
+
+export type SupervisorOptions = {
+  program: Program
+  module: WebAssembly.Module
+  library: string
+  versions: Status['version']
+  consumer: Readonly<Record<string, string>>
+  worker: WorkerSettings
+  applicationsTopic: string
+  prestart: number
+  shutdownTimeoutMs: number
+  progressTimeoutMs: number
+  log: Log
+  /** Called once when the process must not go on. */
+  onFatal(error: Error): void
+}
+
+type Assignment = TopicPartition & {
+  thread: WorkerThread
+  queue: number
+  restarts: number
+  /** Settles when the worker has let go for good. */
+  released: Promise<void>
+}
+
+export class Supervisor implements Status {
+  phase: Phase = 'starting'
+  notReady = 'starting'
+  rebalances = 0
+  readonly version: Status['version']
+  private readonly options: SupervisorOptions
+  private readonly log: Log
+  private readonly consumer: Consumer
+  private readonly threads: WorkerThread[] = []
+  private readonly idle: WorkerThread[] = []
+  private readonly assignments = new Map<string, Assignment>()
+  private readonly repeats = new RepeatFilter()
+  private deadLettersPartitions = 0
+  private poller: ReturnType<typeof setInterval> | undefined
+
+  constructor(options: SupervisorOptions) {
+    this.options = options
+    this.log = options.log
+    this.version = options.versions
+    this.consumer = new Consumer(options.consumer)
+  }
+
+  /** Starts workers, waits for the topics, joins the group. Resolves when the group is joined. */
+  async start(): Promise<void> {
+    this.poller = setInterval(() => this.poll(), POLL_INTERVAL_MS)
+    const threads = Array.from({ length: this.options.prestart }, () => this.startThread())
+    this.idle.push(...threads)
+    await Promise.all(threads.map((thread) => thread.ready))
+    this.phase = 'waiting'
+    await this.waitForTopics()
+    if (this.isStopping()) return
+    this.phase = 'joining'
+    this.notReady = 'joining the group'
+    this.consumer.subscribe(this.options.applicationsTopic)
+  }
+
+  private isStopping(): boolean {
+    return this.phase === 'stopping' || this.phase === 'stopped'
+  }
+
+  private startThread(): WorkerThread {
+    const { library, module, program, worker } = this.options
+    const thread = new WorkerThread(
+      { library, module, program, settings: worker },
+      ({ level, message, fields }) => this.write(level, message, fields),
+    )
+    thread.ready.catch((error: unknown) => this.fail(`a worker did not start: ${messageOf(error)}`))
+    this.threads.push(thread)
+    return thread
+  }
+
+  // ---- Topics
+
+  /** Waits until a broker answers and all three topics are there, saying what it waits for. */
+  private async waitForTopics(): Promise<void> {
+    while (!this.isStopping()) {
+      const missing = this.missing()
+      if (missing === '') return
+      if (missing !== this.notReady) this.log.warn(missing)
+      this.notReady = missing
+      await Bun.sleep(METADATA_PAUSE_MS)
+    }
+  }
+
+  /** What keeps the worker from joining, or ''. */
+  private missing(): string {
+    const { decisionsTopic, deadLettersTopic } = this.options.worker.commits
+    const topics = [this.options.applicationsTopic, decisionsTopic, deadLettersTopic]
+    const partitions: number[] = []
+    for (const topic of topics) {
+      try {
+        const metadata = this.consumer.metadata(topic, METADATA_TIMEOUT_MS)
+        if (!metadata) return `topic ${topic} does not exist; "bun run topics" makes it`
+        partitions.push(metadata.partitions)
+      } catch (error) {
+        const brokers = this.options.consumer['bootstrap.servers']
+        const code = error instanceof OperatingError ? error.code : 'unknown'
+        return `waiting for a broker at ${brokers} (${code})`
+      }
+    }
+    const [applications, decisions, deadLetters] = partitions
+    if (decisions! < applications!) {
+      const due = `${applications} as ${topics[0]} has`
+      return `topic ${decisionsTopic} has ${decisions} partitions, it needs ${due}`
+    }
+    this.deadLettersPartitions = deadLetters!
+    return ''
+  }
+
+  // ---- Events
+
+  private poll(): void {
+    try {
+      for (;;) {
+        const event = this.consumer.poll(0)
+        if (!event) return
+        this.handle(event)
+      }
+    } catch (error) {
+      this.fail(messageOf(error), error)
+    }
+  }
+
+  private handle(event: KafkaEvent): void {
+    switch (event.type) {
+      case 'rebalance':
+        this.rebalances++
+        if (event.assign) this.assign(event.partitions)
+        else void this.revoke(event.partitions)
+        break
+      case 'error':
+        this.consumerError(event)
+        break
+      case 'log':
+        this.write(levelOf(event.level), event.message, { facility: event.facility })
+        break
+      case 'commit':
+        if (event.code !== 0) this.write('warn', `offsets not committed: ${event.message}`, {})
+        break
+      default:
+    }
+  }
+
+  private consumerError(event: Extract<KafkaEvent, { type: 'error' }>): void {
+    if (event.fatal) {
+      this.fail(`the consumer cannot go on: ${event.message}`)
+      return
+    }
+    const hint =
+      event.code === ERR_UNKNOWN_TOPIC_OR_PARTITION ? '; "bun run topics" makes the topics' : ''
+    this.write('warn', event.message + hint, { code: event.name })
+  }
+
+  private write(level: LogLevel, message: string, fields: Record<string, unknown>): void {
+    const repeated = this.repeats.check(message)
+    if (repeated === undefined) return
+    this.log[level](repeated > 0 ? { ...fields, repeated } : fields, message)
+  }
+
+  // ---- Assignment
+
+  private assign(partitions: readonly TopicPartition[]): void {
+    const queues = partitions.map((partition) => this.consumer.takePartitionQueue(partition))
+    this.consumer.assign(partitions)
+    if (!this.isStopping()) {
+      this.phase = 'running'
+      this.notReady = ''
+    }
+    for (const [i, { topic, partition }] of partitions.entries()) {
+      const thread = this.idle.pop() ?? this.startThread()
+      const { counters } = thread
+      counters.set('firstOffset', -1)
+      counters.set('position', -1)
+      counters.set('committed', -1)
+      counters.set('endReached', -1)
+      counters.set('firstDecisionAtMs', 0)
+      counters.set('assignedAtMs', Date.now())
+      counters.set('progressAtMs', Date.now())
+      counters.stage = 'starting'
+      counters.command = COMMAND_RUN
+      const assignment: Assignment = {
+        topic,
+        partition,
+        thread,
+        queue: queues[i]!,
+        restarts: 0,
+        released: Promise.resolve(),
+      }
+      assignment.released = this.serve(assignment)
+      this.assignments.set(keyOf(assignment), assignment)
+    }
+    this.log.info({ partitions: partitions.map((p) => p.partition) }, 'partitions assigned')
+  }
+
+  /** Has a worker serve the partition, again after a failure, until it is told to let go. */
+  private async serve(assignment: Assignment): Promise<void> {
+    const { thread, queue, topic, partition } = assignment
+    await thread.ready
+    for (;;) {
+      const records = thread.counters.get('records')
+      // A command may have come while the worker started or paused.
+      if (thread.counters.command !== COMMAND_RUN) return
+      const end = await thread.serve({
+        consumer: this.consumer.pointer,
+        queue,
+        topic,
+        partition,
+        deadLettersPartitions: this.deadLettersPartitions,
+      })
+      if (end.end !== 'failed') return
+      if (thread.counters.get('records') > records) assignment.restarts = 0
+      await this.afterFailure(assignment, end)
+    }
+  }
+
+  private async afterFailure(
+    assignment: Assignment,
+    end: Extract<ServeEnd, { end: 'failed' }>,
+  ): Promise<void> {
+    const { topic, partition } = assignment
+    assignment.restarts++
+    const fields = { topic, partition, code: end.code, restarts: assignment.restarts }
+    this.log.error(fields, `the partition's worker failed: ${end.message}`)
+    if (end.fatal || assignment.restarts > RESTARTS_MAX) {
+      this.fail(`partition ${partition} of ${topic} cannot be served: ${end.message}`)
+      return new Promise(() => {})
+    }
+    await Bun.sleep(RESTART_PAUSE_FIRST_MS * 2 ** (assignment.restarts - 1))
+  }
+
+  /** Has the workers let go, then acknowledges; until then the group waits for this member. */
+  private async revoke(partitions: readonly TopicPartition[]): Promise<void> {
+    const lost = this.consumer.isAssignmentLost()
+    const numbers = partitions.map((p) => p.partition)
+    this.log.info({ partitions: numbers, lost }, 'partitions revoked')
+    const revoked = partitions.map((partition) => this.assignments.get(keyOf(partition)))
+    const leaving = revoked.filter((assignment) => assignment !== undefined)
+    for (const assignment of leaving) {
+      this.command(assignment, lost ? COMMAND_ABANDON : COMMAND_DRAIN)
+    }
+    const { shutdownTimeoutMs } = this.options
+    const late = setTimeout(() => {
+      // A worker that cannot finish in time gives up; the next owner reads the batch again.
+      for (const assignment of leaving) this.command(assignment, COMMAND_ABANDON)
+    }, shutdownTimeoutMs / 2)
+    const wedged = setTimeout(() => {
+      const stages = leaving.map((a) => `${a.partition}: ${a.thread.counters.stage}`).join(', ')
+      this.fail(`revoked partitions were not let go in ${shutdownTimeoutMs} ms (${stages})`)
+    }, shutdownTimeoutMs)
+    await Promise.all(leaving.map((assignment) => assignment.released))
+    clearTimeout(late)
+    clearTimeout(wedged)
+    try {
+      this.consumer.unassign(partitions)
+    } catch (error) {
+      this.write('warn', messageOf(error), {})
+    }
+    for (const assignment of leaving) {
+      this.consumer.destroyQueue(assignment.queue as never)
+      this.assignments.delete(keyOf(assignment))
+      assignment.thread.counters.stage = 'idle'
+      this.idle.push(assignment.thread)
+    }
+  }
+
+  private command(assignment: Assignment, command: number): void {
+    const { counters } = assignment.thread
+    if (counters.command < command) counters.command = command
+    this.consumer.wakeQueue(assignment.queue as never)
+  }
+
+  // ---- End
+
+  /**
+   * Stops in order: finish the batches, commit, leave the group.
+   *
+   * @returns false when that took longer than shutdown.timeout.ms
+   */
+  async stop(): Promise<boolean> {
+    if (this.phase === 'stopped') return true
+    assert(this.phase !== 'stopping', 'stop is called once')
+    const joined = this.phase === 'joining' || this.phase === 'running'
+    this.phase = 'stopping'
+    this.notReady = 'stopping'
+    const deadline = Date.now() + this.options.shutdownTimeoutMs
+    for (const assignment of this.assignments.values()) this.command(assignment, COMMAND_DRAIN)
+    if (joined) this.consumer.startClosing()
+    while (joined && !(this.consumer.isClosed() && this.assignments.size === 0)) {
+      if (Date.now() > deadline) return false
+      this.poll()
+      await Bun.sleep(POLL_INTERVAL_MS)
+    }
+    clearInterval(this.poller)
+    this.consumer.destroy()
+    this.phase = 'stopped'
+    return true
+  }
+
+  private fail(message: string, cause?: unknown): void {
+    this.options.onFatal(new OperatingError('fatal', 'worker_failed', message, cause))
+  }
+
+  // ---- Status
+
+  get model() {
+    return { name: this.options.program.modelName, hash: hex(this.options.program.modelHash) }
+  }
+
+  get policy() {
+    return { name: this.options.program.policyName, hash: hex(this.options.program.policyHash) }
+  }
+
+  get reasons() {
+    return this.options.program.reasons
+  }
+
+  counters(): readonly Counters[] {
+    return this.threads.map((thread) => thread.counters)
+  }
+
+  partitions(): PartitionStatus[] {
+    const nowMs = Date.now()
+    const statuses = [...this.assignments.values()].map((assignment) => {
+      const { topic, partition, thread } = assignment
+      const { counters } = thread
+      const position = counters.get('position')
+      const lag = this.lagOf(assignment)
+      const progressAgoMs = nowMs - counters.get('progressAtMs')
+      const stuck = lag !== 0 && progressAgoMs > this.options.progressTimeoutMs
+      const committed = counters.get('committed')
+      const { stage } = counters
+      return { topic, partition, position, committed, lag, stage, progressAgoMs, healthy: !stuck }
+    })
+    return statuses.sort((a, b) => a.partition - b.partition)
+  }
+
+  /** The end last reached counts as read: behind it may lie control records, never fetched. */
+  private lagOf(assignment: Assignment): number | undefined {
+    const { counters } = assignment.thread
+    const read = Math.max(counters.get('position'), counters.get('endReached'))
+    const { high } = this.consumer.watermarks(assignment)
+    return high < 0 || read < 0 ? undefined : Math.max(0, high - read)
+  }
+}
+
+function keyOf({ topic, partition }: TopicPartition): string {
+  return `${topic}/${partition}`
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}
+
+/** librdkafka's log levels are syslog's; what it calls an error it mostly mends by itself. */
+function levelOf(syslog: number): LogLevel {
+  if (syslog <= 2) return 'error'
+  if (syslog <= 4) return 'warn'
+  return syslog <= 6 ? 'info' : 'debug'
+}

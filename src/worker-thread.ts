@@ -1,0 +1,74 @@
+// A worker as the main thread sees it: started, initialised, given a partition, told to let go.
+
+import { assert } from './errors.ts'
+import { Counters } from './metrics/counters.ts'
+import type { LoopEnd } from './pipeline/loop.ts'
+import type { FromWorker, ToWorker } from './protocol.ts'
+
+export type InitMessage = Omit<Extract<ToWorker, { type: 'init' }>, 'type' | 'counters'>
+export type AssignMessage = Omit<Extract<ToWorker, { type: 'assign' }>, 'type'>
+
+/** How serving a partition ended. */
+export type ServeEnd =
+  { end: LoopEnd } | { end: 'failed'; fatal: boolean; code: string; message: string }
+
+export class WorkerThread {
+  readonly counters = new Counters()
+  /** Resolves once the worker can be assigned a partition; rejects when it cannot be made ready. */
+  readonly ready: Promise<void>
+  private readonly worker: Worker
+  private serving: ((end: ServeEnd) => void) | undefined
+
+  constructor(init: InitMessage, onLog: (message: Extract<FromWorker, { type: 'log' }>) => void) {
+    this.worker = new Worker(new URL('./worker.ts', import.meta.url).href)
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.ready = promise
+    this.worker.onerror = (event) => {
+      const end: ServeEnd = { end: 'failed', fatal: true, code: 'worker', message: event.message }
+      if (this.serving) this.finish(end)
+      else reject(new Error(event.message))
+    }
+    this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+      switch (data.type) {
+        case 'loaded':
+          this.send({ type: 'init', ...init, counters: this.counters.buffer })
+          break
+        case 'ready':
+          resolve()
+          break
+        case 'log':
+          onLog(data)
+          break
+        case 'released':
+          this.finish({ end: data.end })
+          break
+        case 'failed':
+          if (this.serving) {
+            const { fatal, code, message } = data
+            this.finish({ end: 'failed', fatal, code, message })
+          } else {
+            reject(new Error(data.message))
+          }
+      }
+    }
+  }
+
+  /** Serves a partition until a command in the counters ends it; one at a time. */
+  serve(assignment: AssignMessage): Promise<ServeEnd> {
+    assert(!this.serving, 'a worker serves one partition at a time')
+    const { promise, resolve } = Promise.withResolvers<ServeEnd>()
+    this.serving = resolve
+    this.send({ type: 'assign', ...assignment })
+    return promise
+  }
+
+  private finish(end: ServeEnd): void {
+    const resolve = this.serving
+    this.serving = undefined
+    resolve?.(end)
+  }
+
+  private send(message: ToWorker): void {
+    this.worker.postMessage(message)
+  }
+}

@@ -1,0 +1,119 @@
+// A worker thread: one WebAssembly engine, and one partition at a time. It lives as long as the
+// process; ending a worker under load takes the host down (oven-sh/bun#41022).
+
+import { OperatingError, assert, messageOf } from './errors.ts'
+import { COMMAND_ABANDON, Counters } from './metrics/counters.ts'
+import { AtLeastOnce } from './pipeline/at-least-once.ts'
+import type { Delivery } from './pipeline/delivery.ts'
+import { PartitionLoop } from './pipeline/loop.ts'
+import { Outbox } from './pipeline/outbox.ts'
+import { Transaction } from './pipeline/transaction.ts'
+import type { FromWorker, LogLevel, ToWorker, WorkerSettings } from './protocol.ts'
+import type { KafkaEvent } from './rdkafka/event.ts'
+import { openLibrary } from './rdkafka/library.ts'
+import { addressOf } from './rdkafka/memory.ts'
+import { PartitionSource } from './rdkafka/partition-source.ts'
+import { Producer } from './rdkafka/producer.ts'
+import { Engine } from './scorer/engine.ts'
+
+declare const self: Worker
+
+type Assignment = Extract<ToWorker, { type: 'assign' }>
+
+/** librdkafka's log levels are syslog's. */
+const SYSLOG_ERROR = 3
+const SYSLOG_WARNING = 4
+const SYSLOG_INFO = 6
+
+let engine: Engine | undefined
+let counters: Counters | undefined
+let settings: WorkerSettings | undefined
+
+function post(message: FromWorker): void {
+  self.postMessage(message)
+}
+
+function log(level: LogLevel, message: string, fields: Record<string, unknown> = {}): void {
+  post({ type: 'log', level, message, fields })
+}
+
+self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
+  try {
+    if (data.type === 'init') {
+      init(data)
+      post({ type: 'ready' })
+    } else {
+      post({ type: 'released', end: serve(data) })
+    }
+  } catch (error) {
+    const fatal = !(error instanceof OperatingError)
+    const code = fatal ? 'assertion' : error.code
+    const message = fatal && error instanceof Error ? (error.stack ?? '') : messageOf(error)
+    post({ type: 'failed', fatal, code, message })
+  }
+}
+
+function init(message: Extract<ToWorker, { type: 'init' }>): void {
+  openLibrary(message.library)
+  settings = message.settings
+  counters = new Counters(message.counters)
+  const size = { records: settings.loop.batchRecords, inputBytes: settings.inputBytes }
+  engine = new Engine(message.module, message.program, size, addressOf)
+}
+
+function serve(assignment: Assignment) {
+  assert(engine && counters && settings, 'a worker is initialised before it is assigned')
+  const { topic, partition } = assignment
+  const shared = counters
+  engine.setPartition(topic, partition)
+  const source = new PartitionSource(
+    assignment.consumer,
+    assignment.queue,
+    topic,
+    partition,
+    engine,
+  )
+  const make = () => makeDelivery(settings!, source, assignment.deadLettersPartitions, shared)
+  return new PartitionLoop(engine, source, shared, make, settings.loop, { log }).run()
+}
+
+function makeDelivery(
+  worker: WorkerSettings,
+  source: PartitionSource,
+  deadLettersPartitions: number,
+  shared: Counters,
+): Delivery {
+  const { topic, partition } = source
+  const exactlyOnce = worker.delivery === 'exactly-once'
+  const id = `${worker.transactionalIdPrefix}-${topic}-${partition}`
+  const own = exactlyOnce ? { 'transactional.id': id } : { 'enable.idempotence': 'true' }
+  const producer = new Producer({ ...worker.producer, ...own })
+  const commits = { ...worker.commits, deadLettersPartitions }
+  const outbox = new Outbox(producer, partition, commits, {
+    onEvent: (event) => logEvent(event, topic, partition),
+    isAbandoned: () => shared.command === COMMAND_ABANDON,
+  })
+  return exactlyOnce
+    ? new Transaction(outbox, source, commits)
+    : new AtLeastOnce(outbox, source, commits)
+}
+
+function logEvent(event: KafkaEvent, topic: string, partition: number): void {
+  const fields = { topic, partition, client: 'producer' }
+  if (event.type === 'log') {
+    const { level, facility, message } = event
+    log(levelOf(level), message, { ...fields, facility })
+  } else if (event.type === 'error') {
+    log('warn', event.message, { ...fields, code: event.name })
+  } else if (event.type === 'undelivered') {
+    log('error', `${event.count} records were not delivered: ${event.message}`, fields)
+  }
+}
+
+function levelOf(syslog: number): LogLevel {
+  if (syslog <= SYSLOG_ERROR) return 'error'
+  if (syslog <= SYSLOG_WARNING) return 'warn'
+  return syslog <= SYSLOG_INFO ? 'info' : 'debug'
+}
+
+post({ type: 'loaded' })
