@@ -1,0 +1,42 @@
+// What a command gets from main, which alone reads the environment and ends the process.
+
+import { Command, Option } from 'commander'
+import { type Config, loadConfig } from '../config.ts'
+import { BUILD } from '../paths.ts'
+import { libraryPath, openLibrary } from '../rdkafka/library.ts'
+import { describeProperties } from '../rdkafka/properties.ts'
+
+export type Context = {
+  environment: Readonly<Record<string, string | undefined>>
+  /** Ends the process at once, for a second signal. */
+  exit(code: number): never
+}
+
+/** A command's action: returns the exit code. */
+export type Action<Options> = (options: Options, context: Context) => Promise<number>
+
+export type ConfigOptions = { config?: string; set: string[] }
+
+/** Adds the options that every command with a configuration has. */
+export function withConfigOptions(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'configuration file (default: loanstream.toml, if there)')
+    .addOption(
+      new Option('-s, --set <key=value>', 'set a setting, may be repeated')
+        .default([], 'none')
+        .argParser((pair: string, pairs: string[]) => [...pairs, pair]),
+    )
+}
+
+/** Opens librdkafka and loads the configuration, whose keys it is checked against. */
+export function configure(options: ConfigOptions, context: Context) {
+  const library = libraryPath(BUILD)
+  const version = openLibrary(library)
+  const config: Config = loadConfig({
+    file: options.config,
+    environment: context.environment,
+    sets: options.set,
+    properties: describeProperties(),
+  })
+  return { config, library, version }
+}

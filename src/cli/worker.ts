@@ -1,0 +1,54 @@
+// `worker`: production. Serves applications from Kafka until a signal stops it.
+
+import { Command } from 'commander'
+import { usageError } from '../errors.ts'
+import { makeLog } from '../log.ts'
+import { startRuntime } from '../runtime.ts'
+import { type ConfigOptions, type Context, configure, withConfigOptions } from './context.ts'
+import { stopSignal } from './signals.ts'
+
+export function workerCommand(run: (action: () => Promise<number>) => void, context: Context) {
+  const command = new Command('worker').description(
+    'decide applications from Kafka, exactly once, until SIGTERM or SIGINT',
+  )
+  return withConfigOptions(command)
+    .addHelpText('after', EXAMPLES)
+    .action((options: ConfigOptions) => run(() => work(options, context)))
+}
+
+const EXAMPLES = `
+Examples:
+  bun run worker --set bootstrap.servers=broker1:9092,broker2:9092
+  LOANSTREAM_BOOTSTRAP_SERVERS=broker1:9092 bun run worker
+  bun run worker --config /etc/loanstream.toml`
+
+async function work(options: ConfigOptions, context: Context): Promise<number> {
+  const { config, library, version } = configure(options, context)
+  if (!config.consumer['bootstrap.servers'] && !config.consumer['metadata.broker.list']) {
+    throw usageError(
+      'config',
+      'bootstrap.servers is not set: give it in loanstream.toml, as LOANSTREAM_BOOTSTRAP_SERVERS or with --set bootstrap.servers=HOST:PORT',
+    )
+  }
+  const log = makeLog(config.settings['log.level'], config.settings['log.format'])
+  const { promise: failed, resolve: fail } = Promise.withResolvers<Error>()
+  const runtime = await startRuntime(config, { library, version }, log, fail)
+  log.info({ url: runtime.url, librdkafka: version }, 'listening')
+  const signal = stopSignal(() => {
+    log.warn('second signal: exit at once')
+    context.exit(1)
+  })
+  const cause = await Promise.race([signal, failed])
+  if (cause instanceof Error) {
+    log.fatal(cause.message)
+    return 1
+  }
+  log.info({ signal: cause }, 'stopping')
+  const inTime = await runtime.stop()
+  if (!inTime) {
+    log.error(`not stopped within ${config.settings['shutdown.timeout.ms']} ms`)
+    return 1
+  }
+  log.info('stopped')
+  return 0
+}

@@ -1,0 +1,352 @@
+// Configuration: our few settings, typed and with units, and librdkafka's under their own names.
+// Origins, later ones win: defaults, the file, LOANSTREAM_… in the environment, --set. An unknown
+// key is refused with its nearest neighbour; every complaint names key and origin.
+
+import { existsSync, readFileSync } from 'node:fs'
+import { distance } from 'fastest-levenshtein'
+import { z } from 'zod'
+import { messageOf, usageError } from './errors.ts'
+import type { Property } from './rdkafka/properties.ts'
+import { parseToml } from './toml.ts'
+
+/** Numbers may come as text, from the environment. */
+function int(min: number, max: number) {
+  const number = z.int().min(min).max(max)
+  const isNumber = (v: unknown): v is string => typeof v === 'string' && /^-?\d+$/.test(v)
+  return z.preprocess((v) => (isNumber(v) ? Number(v) : v), number)
+}
+
+const text = z.string().min(1)
+const topic = z.string().regex(/^[a-zA-Z0-9._-]{1,249}$/, 'must be a valid topic name')
+
+type Definition<T extends z.ZodType> = { type: T; default: z.output<T>; unit: string; doc: string }
+
+function setting<T extends z.ZodType>(
+  type: T,
+  value: z.output<T>,
+  unit: string,
+  doc: string,
+): Definition<T> {
+  return { type, default: value, unit, doc }
+}
+
+/** Our own settings. The README's table is held against this one by a test. */
+export const SETTINGS = {
+  'topic.applications': setting(topic, 'loan_applications', '', 'applications are read from it'),
+  'topic.decisions': setting(topic, 'loan_decisions', '', 'decisions go to it, same partition'),
+  'topic.dead.letters': setting(topic, 'loan_applications.dlq', '', 'undecidable records go to it'),
+  'topic.partitions': setting(int(1, 100_000), 4, '', 'partitions that `topics` creates'),
+  'topic.replication.factor': setting(int(1, 100), 3, '', 'replicas that `topics` creates'),
+  'topic.min.insync.replicas': setting(int(1, 100), 2, '', 'replicas that must have a record'),
+  'topic.retention.ms': setting(
+    int(-1, 2 ** 53 - 1),
+    604_800_000,
+    'ms',
+    'how long Kafka keeps records; -1: for ever',
+  ),
+  delivery: setting(
+    z.enum(['exactly-once', 'at-least-once']),
+    'exactly-once',
+    '',
+    'transactions, or lowest latency',
+  ),
+  'commit.interval.ms': setting(
+    int(1, 60_000),
+    100,
+    'ms',
+    'longest time from a decision to its commit',
+  ),
+  'commit.records': setting(
+    int(1, 10_000_000),
+    100_000,
+    'records',
+    'records after which a commit comes sooner',
+  ),
+  'batch.records': setting(int(1, 65_536), 1024, 'records', 'most records decided in one call'),
+  'batch.bytes': setting(
+    int(1024, 256 * 1024 * 1024),
+    2_097_152,
+    'bytes',
+    'most input of a batch; a larger record is a dead letter',
+  ),
+  'broker.timeout.ms': setting(
+    int(1000, 600_000),
+    30_000,
+    'ms',
+    'longest wait for the broker in one call',
+  ),
+  'shutdown.timeout.ms': setting(
+    int(100, 600_000),
+    30_000,
+    'ms',
+    'longest orderly stop; then the process exits with 1',
+  ),
+  'progress.timeout.ms': setting(
+    int(1000, 3_600_000),
+    60_000,
+    'ms',
+    'a partition with lag and no progress for so long is unhealthy',
+  ),
+  'workers.prestart': setting(
+    int(0, 256),
+    2,
+    'threads',
+    'workers started before the group is joined',
+  ),
+  'transactional.id.prefix': setting(
+    text,
+    'loanstream',
+    '',
+    'transactional ids are prefix-group-topic-partition',
+  ),
+  'schemas.path': setting(text, 'schemas', 'folder', 'schema files, one folder a record'),
+  'model.path': setting(text, 'build/models/default', 'folder', 'model artefact'),
+  'policy.path': setting(text, 'models/default/policy.toml', 'file', 'policy'),
+  'http.host': setting(text, '127.0.0.1', '', 'address the HTTP server listens on'),
+  'http.port': setting(int(0, 65_535), 8080, '', 'its port; 0: any free one'),
+  'log.level': setting(
+    z.enum(['debug', 'info', 'warn', 'error']),
+    'info',
+    '',
+    'least level that is logged',
+  ),
+  'log.format': setting(
+    z.enum(['auto', 'json', 'pretty']),
+    'auto',
+    '',
+    'auto: pretty on a terminal',
+  ),
+} as const
+
+export type SettingName = keyof typeof SETTINGS
+export type Settings = { [K in SettingName]: z.output<(typeof SETTINGS)[K]['type']> }
+
+export type Config = {
+  settings: Settings
+  /** librdkafka's properties as given, by client, without our defaults. */
+  consumer: Record<string, string>
+  producer: Record<string, string>
+  /** Where each value that is not a default came from. */
+  origins: Map<string, string>
+}
+
+/** librdkafka's properties that the worker's guarantees rest on, and why they cannot be set. */
+const RESERVED: Readonly<Record<string, string>> = {
+  'enable.auto.commit': 'offsets are committed with the decisions',
+  'enable.auto.offset.store': 'offsets are committed with the decisions',
+  'auto.commit.interval.ms': 'offsets are committed with the decisions; see commit.interval.ms',
+  'enable.partition.eof': 'the lag rests on it',
+  'isolation.level': 'applications are read committed',
+  'transactional.id': 'it belongs to a partition; see transactional.id.prefix',
+  'enable.idempotence': 'order rests on it',
+  'log.queue': 'librdkafka logs into our log',
+  'delivery.report.only.error': 'failed deliveries are watched by us',
+  'test.mock.num.brokers': 'a worker runs on a real Kafka; "bun run demo" has brokers of its own',
+  'test.mock.broker.rtt': 'a worker runs on a real Kafka',
+}
+
+type Origin = { name: string; values: Record<string, unknown> }
+
+export type ConfigInput = {
+  /** File that must exist, or undefined for loanstream.toml where it exists. */
+  file: string | undefined
+  environment: Readonly<Record<string, string | undefined>>
+  /** key=value, as --set gives them. */
+  sets: readonly string[]
+  properties: ReadonlyMap<string, Property>
+}
+
+const DEFAULT_FILE = 'loanstream.toml'
+const PREFIX = 'LOANSTREAM_'
+/** Names in the environment that are no settings. */
+const NOT_SETTINGS = new Set(['LOANSTREAM_CONFIG', 'LOANSTREAM_CACHE'])
+
+/**
+ * Puts the configuration together.
+ *
+ * @throws OperatingError kind 'usage', code 'config' or 'toml', naming key, nearest key and origin
+ */
+export function loadConfig(input: ConfigInput): Config {
+  const names = new Names(input.properties)
+  const config: Config = { settings: defaults(), consumer: {}, producer: {}, origins: new Map() }
+  for (const origin of [fileOrigin(input), environmentOrigin(input, names), setOrigin(input)]) {
+    for (const [key, value] of Object.entries(origin.values)) {
+      apply(config, names, key, value, origin.name)
+      config.origins.set(key, origin.name)
+    }
+  }
+  return config
+}
+
+/** A setting's value, as text or typed, checked. */
+function apply(config: Config, names: Names, key: string, value: unknown, origin: string): void {
+  if (Object.hasOwn(SETTINGS, key)) {
+    const parsed = SETTINGS[key as SettingName].type.safeParse(value)
+    if (!parsed.success) {
+      const what = `is ${JSON.stringify(value)}: ${parsed.error.issues[0]!.message}`
+      throw usageError('config', `${key} ${what} (from ${origin})`)
+    }
+    Object.assign(config.settings, { [key]: parsed.data })
+    return
+  }
+  const { property, client } = names.property(key, origin)
+  const reserved = RESERVED[property.name]
+  if (reserved) throw usageError('config', `${key} cannot be set: ${reserved} (from ${origin})`)
+  if (!['string', 'number', 'boolean', 'bigint'].includes(typeof value)) {
+    throw usageError('config', `${key} must be a single value (from ${origin})`)
+  }
+  const scope = client ?? property.scope
+  if (scope !== 'producer') config.consumer[property.name] = String(value)
+  if (scope !== 'consumer') config.producer[property.name] = String(value)
+}
+
+function defaults(): Settings {
+  const entries = Object.entries(SETTINGS).map(([key, definition]) => [key, definition.default])
+  return Object.fromEntries(entries) as Settings
+}
+
+function fileOrigin(input: ConfigInput): Origin {
+  const path = input.file ?? input.environment['LOANSTREAM_CONFIG'] ?? DEFAULT_FILE
+  const asked = path !== DEFAULT_FILE || input.file !== undefined
+  if (!asked && !existsSync(path)) return { name: path, values: {} }
+  let content: string
+  try {
+    content = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw usageError('config', `cannot read ${path}: ${messageOf(error)}`, error)
+  }
+  return { name: path, values: flatten(parseToml(content, path), '') }
+}
+
+/** Nested tables as dotted keys: [http] port = 1 is http.port. */
+function flatten(table: Record<string, unknown>, prefix: string): Record<string, unknown> {
+  const flat: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(table)) {
+    const path = prefix === '' ? key : `${prefix}.${key}`
+    const nested = value !== null && typeof value === 'object' && !Array.isArray(value)
+    Object.assign(
+      flat,
+      nested ? flatten(value as Record<string, unknown>, path) : { [path]: value },
+    )
+  }
+  return flat
+}
+
+function environmentOrigin(input: ConfigInput, names: Names): Origin {
+  const values: Record<string, unknown> = {}
+  for (const [variable, value] of Object.entries(input.environment)) {
+    if (!variable.startsWith(PREFIX) || NOT_SETTINGS.has(variable) || value === undefined) continue
+    values[names.keyOfVariable(variable)] = value
+  }
+  return { name: 'the environment', values }
+}
+
+function setOrigin(input: ConfigInput): Origin {
+  const values: Record<string, unknown> = {}
+  for (const pair of input.sets) {
+    const equals = pair.indexOf('=')
+    if (equals < 1) throw usageError('config', `--set ${pair}: must be key=value`)
+    values[pair.slice(0, equals)] = pair.slice(equals + 1)
+  }
+  return { name: '--set', values }
+}
+
+/** Variable in the environment of a key: commit.interval.ms is LOANSTREAM_COMMIT_INTERVAL_MS. */
+export function variableOf(key: string): string {
+  return PREFIX + key.replaceAll('.', '_').toUpperCase()
+}
+
+/** All keys there are: ours, librdkafka's, and those for one of the two clients alone. */
+class Names {
+  private readonly properties: ReadonlyMap<string, Property>
+
+  constructor(properties: ReadonlyMap<string, Property>) {
+    this.properties = properties
+  }
+
+  property(key: string, origin: string): { property: Property; client?: 'consumer' | 'producer' } {
+    const scoped = /^(consumer|producer)\.(.+)$/.exec(key)
+    const client = scoped?.[1] as 'consumer' | 'producer' | undefined
+    const property = this.properties.get(scoped?.[2] ?? key)
+    if (!property) throw this.unknown(key, origin)
+    if (!client) return { property }
+    if (property.scope !== 'both' && property.scope !== client) {
+      const what = `${property.name} is a property of the ${property.scope}`
+      throw usageError('config', `${key}: ${what} (from ${origin})`)
+    }
+    return { property, client }
+  }
+
+  keyOfVariable(variable: string): string {
+    const key = this.keys().find((candidate) => variableOf(candidate) === variable)
+    if (key) return key
+    const nearest = closest(variable, this.keys().map(variableOf))
+    const message = `${variable} is no setting; the nearest is ${nearest} (from the environment)`
+    throw usageError('config', message)
+  }
+
+  private unknown(key: string, origin: string) {
+    const nearest = closest(key, this.keys())
+    return usageError('config', `${key} is no setting; the nearest is ${nearest} (from ${origin})`)
+  }
+
+  private keys(): string[] {
+    const own = Object.keys(SETTINGS)
+    const theirs = [...this.properties.keys()]
+    const scoped = theirs.flatMap((name) => [`consumer.${name}`, `producer.${name}`])
+    return [...own, ...theirs, ...scoped]
+  }
+}
+
+/** The candidate with the fewest edits. */
+export function closest(name: string, candidates: readonly string[]): string {
+  let best = ''
+  let fewest = Number.POSITIVE_INFINITY
+  for (const candidate of candidates) {
+    const edits = distance(name, candidate)
+    if (edits < fewest) {
+      fewest = edits
+      best = candidate
+    }
+  }
+  return best
+}
+
+/** The consumer's properties: our defaults, then what was given, then what cannot be changed. */
+export function consumerProperties(config: Config): Record<string, string> {
+  const given = config.consumer
+  // The next-generation protocol (KIP-848) assigns on the broker and takes no strategy.
+  const strategy: Record<string, string> =
+    given['group.protocol'] === 'consumer'
+      ? {}
+      : { 'partition.assignment.strategy': 'cooperative-sticky' }
+  return {
+    'group.id': 'loanstream',
+    'auto.offset.reset': 'earliest',
+    ...strategy,
+    // Once queued.min.messages are queued the next fetch waits for this long; its default of 1000
+    // starves a worker this fast.
+    'fetch.queue.backoff.ms': '5',
+    // Each partition has its own queue, so this bounds memory per partition.
+    'queued.min.messages': '20000',
+    'queued.max.messages.kbytes': '16384',
+    'socket.nagle.disable': 'true',
+    ...given,
+    'enable.auto.commit': 'false',
+    'enable.auto.offset.store': 'false',
+    'enable.partition.eof': 'true',
+    'isolation.level': 'read_committed',
+  }
+}
+
+/** The producer's properties, without those of its delivery. */
+export function producerProperties(config: Config): Record<string, string> {
+  const linger = config.settings.delivery === 'exactly-once' ? '5' : '1'
+  return {
+    'linger.ms': linger,
+    'queue.buffering.max.messages': '200000',
+    'queue.buffering.max.kbytes': '131072',
+    'socket.nagle.disable': 'true',
+    ...config.producer,
+  }
+}

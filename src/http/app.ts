@@ -1,0 +1,58 @@
+// The HTTP interface of a worker process: health for orchestrators, metrics for Prometheus. It sees
+// a read-only status, never a client.
+
+import { Hono } from 'hono'
+import { secureHeaders } from 'hono/secure-headers'
+import type { Status } from '../status.ts'
+import { makeRegistry } from './metrics.ts'
+
+export function makeApp(status: Status): Hono {
+  const registry = makeRegistry(status)
+  const app = new Hono()
+  app.use(secureHeaders())
+
+  /** Alive: every partition with lag makes progress. Kubernetes restarts the pod when not. */
+  app.get('/livez', (c) => {
+    const stuck = status.partitions().filter((partition) => !partition.healthy)
+    if (stuck.length === 0) return c.text('ok\n')
+    const lines = stuck.map((p) => `${p.topic} ${p.partition}: no progress in ${p.stage}`)
+    return c.text(`${lines.join('\n')}\n`, 503)
+  })
+
+  /** Ready: joined the group, with topics and brokers there, and not stopping. */
+  app.get('/readyz', (c) => {
+    return status.notReady === '' ? c.text('ok\n') : c.text(`${status.notReady}\n`, 503)
+  })
+
+  app.get('/healthz', (c) => {
+    const partitions = status.partitions()
+    const healthy = status.notReady === '' && partitions.every((partition) => partition.healthy)
+    const nowMs = Date.now()
+    const body = {
+      status: healthy ? 'ok' : 'not ok',
+      phase: status.phase,
+      not_ready: status.notReady,
+      version: status.version,
+      model: status.model,
+      policy: status.policy,
+      partitions: partitions.map((p) => ({
+        topic: p.topic,
+        partition: p.partition,
+        position: p.position < 0 ? null : p.position,
+        committed: p.committed < 0 ? null : p.committed,
+        lag: p.lag ?? null,
+        last_progress: new Date(nowMs - p.progressAgoMs).toISOString(),
+        stage: p.stage,
+        healthy: p.healthy,
+      })),
+    }
+    return c.json(body, healthy ? 200 : 503)
+  })
+
+  app.get('/metrics', async (c) => {
+    c.header('Content-Type', registry.contentType)
+    return c.body(await registry.metrics())
+  })
+
+  return app
+}

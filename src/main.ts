@@ -1,0 +1,44 @@
+// The program's entry: reads the environment, runs one command, ends the process with its code.
+// 0 is success, 1 a failure, 2 a wrong option, setting or file.
+
+import { Command, CommanderError } from 'commander'
+import packageJson from '../package.json'
+import type { Context } from './cli/context.ts'
+import { workerCommand } from './cli/worker.ts'
+import { OperatingError } from './errors.ts'
+
+const context: Context = { environment: process.env, exit: (code) => process.exit(code) }
+
+/** The action of the command that was named; commander itself only parses. */
+let action: (() => Promise<number>) | undefined
+
+function run(chosen: () => Promise<number>): void {
+  action = chosen
+}
+
+function makeProgram(): Command {
+  const program = new Command('loanstream')
+    .description(packageJson.description)
+    .version(packageJson.version)
+    .exitOverride()
+    .showHelpAfterError(false)
+  for (const command of [workerCommand(run, context)]) {
+    program.addCommand(command.copyInheritedSettings(program))
+  }
+  return program
+}
+
+async function main(): Promise<number> {
+  try {
+    makeProgram().parse(process.argv)
+    return (await action?.()) ?? 0
+  } catch (error) {
+    // Commander has printed its message, with the nearest valid option where there is one.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (!(error instanceof OperatingError)) throw error
+    process.stderr.write(`error: ${error.message}\n`)
+    return error.kind === 'usage' ? 2 : 1
+  }
+}
+
+process.exit(await main())
