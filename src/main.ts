@@ -4,6 +4,7 @@
 import { Command, CommanderError } from 'commander'
 import packageJson from '../package.json'
 import type { Context } from './cli/context.ts'
+import { topicsCommand } from './cli/topics.ts'
 import { workerCommand } from './cli/worker.ts'
 import { OperatingError } from './errors.ts'
 
@@ -22,7 +23,7 @@ function makeProgram(): Command {
     .version(packageJson.version)
     .exitOverride()
     .showHelpAfterError(false)
-  for (const command of [workerCommand(run, context)]) {
+  for (const command of [workerCommand(run, context), topicsCommand(run, context)]) {
     program.addCommand(command.copyInheritedSettings(program))
   }
   return program

@@ -2,6 +2,7 @@
 
 import { Command, Option } from 'commander'
 import { type Config, loadConfig } from '../config.ts'
+import { usageError } from '../errors.ts'
 import { BUILD } from '../paths.ts'
 import { libraryPath, openLibrary } from '../rdkafka/library.ts'
 import { describeProperties } from '../rdkafka/properties.ts'
@@ -39,4 +40,13 @@ export function configure(options: ConfigOptions, context: Context) {
     properties: describeProperties(),
   })
   return { config, library, version }
+}
+
+/** @throws OperatingError kind 'usage' when no broker is named: there is no default for one. */
+export function requireBroker(config: Config): void {
+  if (config.consumer['bootstrap.servers'] || config.consumer['metadata.broker.list']) return
+  throw usageError(
+    'config',
+    'bootstrap.servers is not set: give it in loanstream.toml, as LOANSTREAM_BOOTSTRAP_SERVERS, or with --set bootstrap.servers=HOST:PORT',
+  )
 }

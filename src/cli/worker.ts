@@ -1,10 +1,15 @@
 // `worker`: production. Serves applications from Kafka until a signal stops it.
 
 import { Command } from 'commander'
-import { usageError } from '../errors.ts'
 import { makeLog } from '../log.ts'
 import { startRuntime } from '../runtime.ts'
-import { type ConfigOptions, type Context, configure, withConfigOptions } from './context.ts'
+import {
+  type ConfigOptions,
+  type Context,
+  configure,
+  requireBroker,
+  withConfigOptions,
+} from './context.ts'
 import { stopSignal } from './signals.ts'
 
 export function workerCommand(run: (action: () => Promise<number>) => void, context: Context) {
@@ -24,12 +29,7 @@ Examples:
 
 async function work(options: ConfigOptions, context: Context): Promise<number> {
   const { config, library, version } = configure(options, context)
-  if (!config.consumer['bootstrap.servers'] && !config.consumer['metadata.broker.list']) {
-    throw usageError(
-      'config',
-      'bootstrap.servers is not set: give it in loanstream.toml, as LOANSTREAM_BOOTSTRAP_SERVERS or with --set bootstrap.servers=HOST:PORT',
-    )
-  }
+  requireBroker(config)
   const log = makeLog(config.settings['log.level'], config.settings['log.format'])
   const { promise: failed, resolve: fail } = Promise.withResolvers<Error>()
   const runtime = await startRuntime(config, { library, version }, log, fail)

@@ -1,0 +1,106 @@
+// `topics`: makes the topics that are missing, and says what differs in those that are there.
+
+import { Command } from 'commander'
+import type { Config } from '../config.ts'
+import { OperatingError, usageError } from '../errors.ts'
+import { Admin, type TopicPlan } from '../rdkafka/admin.ts'
+import {
+  type ConfigOptions,
+  type Context,
+  configure,
+  requireBroker,
+  withConfigOptions,
+} from './context.ts'
+
+type TopicsOptions = ConfigOptions & { check: boolean; json: boolean }
+
+export function topicsCommand(run: (action: () => Promise<number>) => void, context: Context) {
+  const command = new Command('topics')
+    .description('make the topics that are missing, and say what differs in the others')
+    .option('--check', 'make nothing; exit with 1 when a topic is missing or differs', false)
+    .option('--json', 'print one JSON object', false)
+  return withConfigOptions(command)
+    .addHelpText('after', EXAMPLES)
+    .action((options: TopicsOptions) => run(async () => topics(options, context)))
+}
+
+const EXAMPLES = `
+Examples:
+  bun run topics --set bootstrap.servers=broker1:9092
+  bun run topics --check --json
+  bun run topics --set topic.partitions=64 --set topic.replication.factor=3`
+
+type Report = {
+  topic: string
+  state: 'made' | 'as it should be' | 'differs' | 'missing'
+  differences: string[]
+}
+
+function topics(options: TopicsOptions, context: Context): number {
+  const { config } = configure(options, context)
+  requireBroker(config)
+  const { settings } = config
+  using admin = new Admin(config.producer, settings['broker.timeout.ms'])
+  const reports = topicPlans(config).map((plan) => {
+    try {
+      return reportOn(admin, plan, options.check)
+    } catch (error) {
+      if (!(error instanceof OperatingError) || error.kind === 'usage') throw error
+      const brokers = config.producer['bootstrap.servers']
+      throw usageError('broker', `no answer from ${brokers}: ${error.message}`, error)
+    }
+  })
+  const ok = reports.every(({ state }) => state === 'made' || state === 'as it should be')
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify({ ok, topics: reports })}\n`)
+  } else {
+    for (const { topic, state, differences } of reports) {
+      process.stdout.write(`${topic}: ${[state, ...differences].join('\n  ')}\n`)
+    }
+  }
+  return ok ? 0 : 1
+}
+
+/** The three topics as the settings want them. */
+export function topicPlans({ settings }: Config): TopicPlan[] {
+  const names = [
+    settings['topic.applications'],
+    settings['topic.decisions'],
+    settings['topic.dead.letters'],
+  ]
+  const replicationFactor = settings['topic.replication.factor']
+  const inSync = Math.min(settings['topic.min.insync.replicas'], replicationFactor)
+  return names.map((topic) => ({
+    topic,
+    partitions: settings['topic.partitions'],
+    replicationFactor,
+    config: {
+      'retention.ms': String(settings['topic.retention.ms']),
+      'min.insync.replicas': String(inSync),
+    },
+  }))
+}
+
+function reportOn(admin: Admin, plan: TopicPlan, checkOnly: boolean): Report {
+  const { topic } = plan
+  const metadata = admin.topic(topic)
+  if (!metadata) {
+    if (checkOnly) return { topic, state: 'missing', differences: [] }
+    admin.createTopic(plan)
+    return { topic, state: 'made', differences: describe(plan) }
+  }
+  const differences: string[] = []
+  const compare = (what: string, is: string | number | undefined, wanted: string | number) => {
+    if (String(is) !== String(wanted)) differences.push(`${what} is ${is}, ${wanted} is wanted`)
+  }
+  compare('partitions', metadata.partitions, plan.partitions)
+  compare('replication factor', metadata.replicationFactor, plan.replicationFactor)
+  const config = admin.topicConfig(topic)
+  for (const [name, wanted] of Object.entries(plan.config)) compare(name, config.get(name), wanted)
+  return { topic, state: differences.length > 0 ? 'differs' : 'as it should be', differences }
+}
+
+function describe(plan: TopicPlan): string[] {
+  const config = Object.entries(plan.config).map(([name, value]) => `${name} ${value}`)
+  return [`${plan.partitions} partitions, replication factor ${plan.replicationFactor}`, ...config]
+}

@@ -1,0 +1,139 @@
+// A reader of whole topics outside any group: for the demo's display, the benches and the tests.
+// It copies every record out, so it is handy rather than fast.
+
+import { type Pointer, ptr } from 'bun:ffi'
+import { assert } from '../errors.ts'
+import { CONSUMER, type Properties, makeClient } from './conf.ts'
+import { ERR_NONE, ERR_PARTITION_EOF, errorName, throwCode } from './error.ts'
+import { rd, textAt } from './library.ts'
+import { copyOut } from './memory.ts'
+import {
+  MESSAGE_ERR,
+  MESSAGE_KEY,
+  MESSAGE_KEY_LEN,
+  MESSAGE_LEN,
+  MESSAGE_OFFSET,
+  MESSAGE_PARTITION,
+  MESSAGE_PAYLOAD,
+  i32At,
+  offsetAt,
+  pointerAt,
+  u32At,
+} from './structs.ts'
+import { TopicPartitionList } from './topic-partition-list.ts'
+
+export type KafkaRecord = {
+  partition: number
+  recordOffset: number
+  key: Uint8Array | null
+  value: Uint8Array | null
+}
+
+export type Header = [name: string, value: string]
+
+/** RD_KAFKA_OFFSET_…, rdkafka.h 2.15. */
+const START_OFFSETS = { earliest: -2n, latest: -1n } as const
+const BATCH_RECORDS = 1000
+
+export class RecordReader implements Disposable {
+  private readonly client: Pointer
+  private readonly queue: Pointer
+  private readonly messages = new BigUint64Array(BATCH_RECORDS)
+  /** Partitions whose end was reached since their last record. */
+  readonly ended = new Set<number>()
+
+  /**
+   * @param properties  of the consumer; isolation.level decides whether uncommitted records show
+   * @param start       from where each partition is read
+   */
+  constructor(
+    properties: Properties,
+    topic: string,
+    partitions: readonly number[],
+    start: keyof typeof START_OFFSETS,
+  ) {
+    const own = {
+      'group.id': 'reader',
+      'enable.auto.commit': 'false',
+      'enable.partition.eof': 'true',
+    }
+    this.client = makeClient(CONSUMER, { ...own, ...properties }, 0)
+    rd.rd_kafka_poll_set_consumer(this.client)
+    const queue = rd.rd_kafka_queue_get_consumer(this.client)
+    assert(queue, 'a consumer has a queue')
+    this.queue = queue
+    const offset = START_OFFSETS[start]
+    using list = new TopicPartitionList(
+      partitions.map((partition) => ({ topic, partition, offset })),
+    )
+    throwCode(rd.rd_kafka_assign(this.client, list.pointer), `read ${topic}`)
+  }
+
+  /**
+   * Takes the records that are there, waiting for the first.
+   *
+   * @param withHeaders  called with each record's headers, which are read only when it is given
+   */
+  read(
+    timeoutMs: number,
+    withHeaders?: (record: KafkaRecord, headers: Header[]) => void,
+  ): KafkaRecord[] {
+    const first = rd.rd_kafka_consume_queue(this.queue, timeoutMs)
+    if (!first) return []
+    const taken = Number(
+      rd.rd_kafka_consume_batch_queue(this.queue, 0, ptr(this.messages), BATCH_RECORDS),
+    )
+    const records: KafkaRecord[] = []
+    for (const message of [first, ...this.messages.subarray(0, Math.max(0, taken))]) {
+      const record = this.take(Number(message))
+      if (record) {
+        records.push(record)
+        withHeaders?.(record, readHeaders(Number(message)))
+      }
+      rd.rd_kafka_message_destroy(Number(message) as Pointer)
+    }
+    return records
+  }
+
+  private take(message: number): KafkaRecord | undefined {
+    const partition = i32At(message, MESSAGE_PARTITION)
+    const err = i32At(message, MESSAGE_ERR)
+    if (err === ERR_PARTITION_EOF) {
+      this.ended.add(partition)
+      return undefined
+    }
+    if (err !== ERR_NONE) {
+      const text = String(rd.rd_kafka_message_errstr(message as Pointer))
+      throw new Error(`read partition ${partition}: ${text} (${errorName(err)})`)
+    }
+    this.ended.delete(partition)
+    return {
+      partition,
+      recordOffset: offsetAt(message, MESSAGE_OFFSET),
+      key: copyOut(pointerAt(message, MESSAGE_KEY), u32At(message, MESSAGE_KEY_LEN)),
+      value: copyOut(pointerAt(message, MESSAGE_PAYLOAD), u32At(message, MESSAGE_LEN)),
+    }
+  }
+
+  [Symbol.dispose](): void {
+    rd.rd_kafka_queue_destroy(this.queue)
+    rd.rd_kafka_destroy(this.client)
+  }
+}
+
+function readHeaders(message: number): Header[] {
+  const out = new BigUint64Array(3)
+  if (rd.rd_kafka_message_headers(message as Pointer, ptr(out)) !== ERR_NONE) return []
+  const native = Number(out[0]) as Pointer
+  const headers: Header[] = []
+  for (let i = 0; ; i++) {
+    const [name, value, size] = [ptr(out), ptr(out) + 8, ptr(out) + 16] as [
+      Pointer,
+      Pointer,
+      Pointer,
+    ]
+    if (rd.rd_kafka_header_get_all(native, i, name, value, size) !== ERR_NONE) return headers
+    const bytes = copyOut(Number(out[1]), Number(out[2])) ?? new Uint8Array(0)
+    headers.push([textAt(Number(out[0])), new TextDecoder().decode(bytes)])
+  }
+}
