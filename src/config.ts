@@ -3,7 +3,7 @@
 // key is refused with its nearest neighbour; every complaint names key and origin.
 
 import { existsSync, readFileSync } from 'node:fs'
-import { distance } from 'fastest-levenshtein'
+import { closest } from 'fastest-levenshtein'
 import { z } from 'zod'
 import { messageOf, usageError } from './errors.ts'
 import type { Property } from './rdkafka/properties.ts'
@@ -296,20 +296,6 @@ class Names {
     const scoped = theirs.flatMap((name) => [`consumer.${name}`, `producer.${name}`])
     return [...own, ...theirs, ...scoped]
   }
-}
-
-/** The candidate with the fewest edits. */
-export function closest(name: string, candidates: readonly string[]): string {
-  let best = ''
-  let fewest = Number.POSITIVE_INFINITY
-  for (const candidate of candidates) {
-    const edits = distance(name, candidate)
-    if (edits < fewest) {
-      fewest = edits
-      best = candidate
-    }
-  }
-  return best
 }
 
 /** The consumer's properties: our defaults, then what was given, then what cannot be changed. */

@@ -4,6 +4,9 @@
 import { Command, CommanderError } from 'commander'
 import packageJson from '../package.json'
 import type { Context } from './cli/context.ts'
+import { decideCommand } from './cli/decide.ts'
+import { demoCommand } from './cli/demo.ts'
+import { produceCommand } from './cli/produce.ts'
 import { topicsCommand } from './cli/topics.ts'
 import { workerCommand } from './cli/worker.ts'
 import { OperatingError } from './errors.ts'
@@ -23,7 +26,13 @@ function makeProgram(): Command {
     .version(packageJson.version)
     .exitOverride()
     .showHelpAfterError(false)
-  for (const command of [workerCommand(run, context), topicsCommand(run, context)]) {
+  for (const command of [
+    demoCommand(run, context),
+    workerCommand(run, context),
+    topicsCommand(run, context),
+    produceCommand(run, context),
+    decideCommand(run, context),
+  ]) {
     program.addCommand(command.copyInheritedSettings(program))
   }
   return program

@@ -2,7 +2,6 @@
 // server. Used by `worker` on a real Kafka and by `demo` on the embedded brokers.
 
 import packageJson from '../package.json'
-import { loadSchemaVersions, newest } from './avro/schema-files.ts'
 import { type Config, type SettingName, consumerProperties, producerProperties } from './config.ts'
 import { messageOf, usageError } from './errors.ts'
 import { makeApp } from './http/app.ts'
@@ -49,14 +48,13 @@ export async function startRuntime(
   onFatal: (error: Error) => void,
 ): Promise<Runtime> {
   const { settings } = config
-  const files = programFiles(config)
-  const program = loadProgram(files)
+  const program = loadProgram(programFiles(config))
   const module = loadModule(MODULE_PATH)
   const consumer = consumerProperties(config)
   const worker = workerSettings(config, consumer['group.id']!)
   checkProperties(consumer)
   checkProperties(worker.producer)
-  warmUp(module, program, newest(loadSchemaVersions(`${files.schemas}/loan_application`)))
+  warmUp(module, program)
   const supervisor = new Supervisor({
     program,
     module,

@@ -16,6 +16,8 @@ export type PartitionStatus = {
   stage: Stage
   /** Milliseconds since anything was decided or committed, or the partition's end was reached. */
   progressAgoMs: number
+  /** Milliseconds from the assignment to the first decisions handed to Kafka; undefined before. */
+  firstDecisionMs: number | undefined
   /** False when it has lag and made no progress for progress.timeout.ms. */
   healthy: boolean
 }

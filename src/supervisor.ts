@@ -349,16 +349,24 @@ export class Supervisor implements Status {
 
   partitions(): PartitionStatus[] {
     const nowMs = Date.now()
-    const statuses = [...this.assignments.values()].map((assignment) => {
+    const statuses = [...this.assignments.values()].map((assignment): PartitionStatus => {
       const { topic, partition, thread } = assignment
       const { counters } = thread
-      const position = counters.get('position')
       const lag = this.lagOf(assignment)
       const progressAgoMs = nowMs - counters.get('progressAtMs')
-      const stuck = lag !== 0 && progressAgoMs > this.options.progressTimeoutMs
-      const committed = counters.get('committed')
-      const { stage } = counters
-      return { topic, partition, position, committed, lag, stage, progressAgoMs, healthy: !stuck }
+      const firstDecisionAtMs = counters.get('firstDecisionAtMs')
+      return {
+        topic,
+        partition,
+        position: counters.get('position'),
+        committed: counters.get('committed'),
+        lag,
+        stage: counters.stage,
+        progressAgoMs,
+        firstDecisionMs:
+          firstDecisionAtMs > 0 ? firstDecisionAtMs - counters.get('assignedAtMs') : undefined,
+        healthy: lag === 0 || progressAgoMs <= this.options.progressTimeoutMs,
+      }
     })
     return statuses.sort((a, b) => a.partition - b.partition)
   }

@@ -2,6 +2,7 @@
 // try every threshold of the model and what lies next to it, and each raw score must equal the slow
 // reference's to the last bit.
 
+import type { SchemaVersion } from '../avro/schema-files.ts'
 import type { Artefact } from '../scorer/artefact.ts'
 import { Engine } from '../scorer/engine.ts'
 import type { Program } from '../scorer/program.ts'
@@ -92,6 +93,14 @@ function nextDouble(x: number, direction: 1n | -1n): number {
   return view.getFloat64(0)
 }
 
+const NO_SCHEMA: SchemaVersion = {
+  path: '',
+  version: 0,
+  fingerprint: 0n,
+  schema: { kind: 'record', name: '', aliases: [], fields: [] },
+  json: null,
+}
+
 /** A program that only scores: rows of the model's features, no schemas and no policy. */
 function scoringProgram(artefact: Artefact): Program {
   return {
@@ -105,12 +114,7 @@ function scoringProgram(artefact: Artefact): Program {
     policyTable: new Uint8Array(128),
     reasons: [],
     reasonTexts: [],
-    decisionSchema: {
-      path: '',
-      version: 0,
-      fingerprint: 0n,
-      schema: { kind: 'record', name: '', aliases: [], fields: [] },
-      json: null,
-    },
+    decisionSchema: NO_SCHEMA,
+    applicationSchema: NO_SCHEMA,
   }
 }

@@ -43,6 +43,7 @@ export function makeApp(status: Status): Hono {
         lag: p.lag ?? null,
         last_progress: new Date(nowMs - p.progressAgoMs).toISOString(),
         stage: p.stage,
+        first_decision_ms: p.firstDecisionMs ?? null,
         healthy: p.healthy,
       })),
     }

@@ -25,7 +25,7 @@ import {
   RULE_LIMIT,
   RULE_REASON,
 } from '../../assembly/layout.ts'
-import { distance } from 'fastest-levenshtein'
+import { closest } from 'fastest-levenshtein'
 import type { Reason } from '../avro/encode-plan.ts'
 import { usageError } from '../errors.ts'
 import type { Policy, PolicyRule } from './policy.ts'
@@ -115,10 +115,9 @@ function columnOf(
 ): number {
   const column = columns.get(field)
   if (column !== undefined) return column
-  const names = [...columns.keys()].sort((a, b) => distance(a, field) - distance(b, field))
   const code = policy.file.rules[ruleIndex]!.code
   throw usageError(
     'policy',
-    `${policy.path}: rules[${ruleIndex}] (${code}): "${field}" is no numeric field of the application; the nearest is "${names[0]}"`,
+    `${policy.path}: rules[${ruleIndex}] (${code}): "${field}" is no numeric field of the application; the nearest is "${closest(field, [...columns.keys()])}"`,
   )
 }

@@ -38,6 +38,8 @@ export type Program = {
   /** The reasons, Avro-encoded. */
   reasonTexts: Uint8Array[]
   decisionSchema: SchemaVersion
+  /** The newest schema of applications: what all writers are read as. */
+  applicationSchema: SchemaVersion
 }
 
 export type ProgramFiles = {
@@ -85,6 +87,18 @@ export function makeProgram(
     reasons: compiled.reasons,
     reasonTexts: compiled.reasons.map((reason) => encodeReason(decisionSchema, reason)),
     decisionSchema,
+    applicationSchema: reader,
+  }
+}
+
+/** A program that also reads records of one more writer, as a container file brings its own. */
+export function withWriter(program: Program, version: SchemaVersion): Program {
+  const { writers, columns, applicationSchema } = program
+  if (writers.some((writer) => writer.fingerprint === version.fingerprint)) return program
+  const byField: Columns = new Map(columns.map((field, column) => [field, column]))
+  return {
+    ...program,
+    writers: [...writers, makeWriter(version, applicationSchema.schema, byField)],
   }
 }
 
@@ -106,7 +120,7 @@ function layOutColumns(reader: SchemaVersion, artefact: Artefact): string[] {
 }
 
 /** Makes the writer entry of one schema; a schema that cannot be read keeps the reason. */
-export function makeWriter(version: SchemaVersion, reader: RecordSchema, columns: Columns): Writer {
+function makeWriter(version: SchemaVersion, reader: RecordSchema, columns: Columns): Writer {
   const { fingerprint, schema } = version
   try {
     const plan = makeDecodePlan(schema, reader, columns, ID_FIELD)

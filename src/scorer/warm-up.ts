@@ -19,8 +19,8 @@ const SETTLED_RATIO = 1.5
 const SETTLED_TURNS = 100
 
 /** Runs blocks and single records through all stages until their times settle. */
-export function warmUp(module: WebAssembly.Module, program: Program, reader: SchemaVersion): void {
-  const record = sampleRecord(reader)
+export function warmUp(module: WebAssembly.Module, program: Program): void {
+  const record = sampleRecord(program.applicationSchema)
   const engine = new Engine(module, program, {
     records: BATCH_RECORDS,
     inputBytes: BATCH_RECORDS * record.length,

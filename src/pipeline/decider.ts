@@ -1,0 +1,89 @@
+// The data path without Kafka: records in, decisions or dead letters out, by the same WebAssembly.
+// For `decide`, back-tests and tests.
+
+import {
+  MESSAGE_BYTES,
+  MESSAGE_LEN,
+  MESSAGE_PAYLOAD,
+  RESULT_DECIDED,
+} from '../../assembly/layout.ts'
+import { assert } from '../errors.ts'
+import { Engine, type EngineSize } from '../scorer/engine.ts'
+import type { Program } from '../scorer/program.ts'
+import { type DeadLetter, explainDeadLetter } from './dead-letter.ts'
+
+/** What became of one record: the decision's bytes, or why there is none. */
+export type Outcome = { decision: Uint8Array } | { deadLetter: DeadLetter }
+
+const SIZE: EngineSize = { records: 1024, inputBytes: 4 * 1024 * 1024 }
+
+export class Decider {
+  private readonly engine: Engine
+
+  /** @param topic, partition  what the decisions name as their input's place */
+  constructor(module: WebAssembly.Module, program: Program, topic: string, partition: number) {
+    this.engine = new Engine(module, program, SIZE)
+    this.engine.setPartition(topic, partition)
+  }
+
+  /**
+   * Decides records in the single-object encoding.
+   *
+   * @param firstOffset  Kafka offset of the first; the others follow without a gap
+   */
+  decide(records: readonly Uint8Array[], firstOffset: bigint): Outcome[] {
+    const outcomes: Outcome[] = []
+    while (outcomes.length < records.length) {
+      const from = outcomes.length
+      const count = this.fill(records, from)
+      this.engine.setFirstOffset(firstOffset + BigInt(from))
+      this.engine.decide(count)
+      this.collect(records, from, count, outcomes)
+    }
+    return outcomes
+  }
+
+  /** Copies as many records as a batch holds; returns how many. */
+  private fill(records: readonly Uint8Array[], from: number): number {
+    const { engine } = this
+    const end = engine.inputAt + engine.size.inputBytes
+    let at = engine.inputAt
+    let count = 0
+    while (count < engine.size.records && from + count < records.length) {
+      const record = records[from + count]!
+      // One that no batch holds is decided as an empty one, and explained as too large.
+      const bytes = record.length > engine.size.inputBytes ? new Uint8Array(0) : record
+      if (at + bytes.length > end) break
+      engine.u8.set(bytes, at)
+      engine.u32[(engine.spansAt >> 2) + count * 2] = at
+      engine.u32[(engine.spansAt >> 2) + count * 2 + 1] = bytes.length
+      at += bytes.length
+      count++
+    }
+    return count
+  }
+
+  private collect(
+    records: readonly Uint8Array[],
+    from: number,
+    count: number,
+    outcomes: Outcome[],
+  ): void {
+    const { engine } = this
+    const view = new DataView(engine.memory.buffer)
+    let message = engine.messagesAt
+    for (let i = 0; i < count; i++) {
+      if (engine.u32[(engine.statusesAt >> 2) + i] !== 0) {
+        const deadLetter = explainDeadLetter(engine, i, records[from + i]!.length)
+        outcomes.push({ deadLetter })
+        continue
+      }
+      const at = Number(view.getBigUint64(message + MESSAGE_PAYLOAD, true))
+      const length = Number(view.getBigUint64(message + MESSAGE_LEN, true))
+      outcomes.push({ decision: engine.u8.slice(at, at + length) })
+      message += MESSAGE_BYTES
+    }
+    const decided = engine.u32[(engine.resultAt + RESULT_DECIDED) >> 2]!
+    assert(message === engine.messagesAt + decided * MESSAGE_BYTES, 'each record has one outcome')
+  }
+}

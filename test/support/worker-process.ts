@@ -1,0 +1,131 @@
+// The worker as a user runs it: a process of its own, seen from outside by its exit code, its log,
+// its HTTP interface and what lies on the topics.
+
+import { ROOT } from '../../src/paths.ts'
+
+export type Health = {
+  status: string
+  phase: string
+  not_ready: string
+  partitions: {
+    partition: number
+    position: number | null
+    committed: number | null
+    lag: number | null
+    stage: string
+    healthy: boolean
+  }[]
+}
+
+export class WorkerProcess implements AsyncDisposable {
+  readonly process: Bun.Subprocess<'ignore', 'pipe', 'pipe'>
+  /** Everything the process has logged so far. */
+  log = ''
+  /** Everything it wrote to standard output. */
+  output = ''
+  private readonly reading: Promise<unknown>
+
+  /** @param settings  as for --set; http.port defaults to any free one */
+  constructor(settings: Record<string, string | number>, command = 'worker') {
+    const all = { 'http.port': 0, 'log.format': 'json', 'log.level': 'info', ...settings }
+    const sets = Object.entries(all).flatMap(([key, value]) => ['--set', `${key}=${value}`])
+    this.process = Bun.spawn([process.execPath, 'src/main.ts', command, ...sets], {
+      cwd: ROOT,
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+      env: { PATH: process.env['PATH'] },
+    })
+    this.reading = Promise.all([
+      this.read(this.process.stderr, (text) => (this.log += text)),
+      this.read(this.process.stdout, (text) => (this.output += text)),
+    ])
+  }
+
+  private async read(stream: ReadableStream<Uint8Array>, take: (text: string) => void) {
+    const decoder = new TextDecoder()
+    for await (const chunk of stream) take(decoder.decode(chunk, { stream: true }))
+  }
+
+  get pid(): number {
+    return this.process.pid
+  }
+
+  /** Waits until the log holds the text. */
+  async logged(text: string | RegExp, timeoutMs = 10_000): Promise<void> {
+    await this.until(() => this.log.search(text) >= 0, `the log to hold ${text}`, timeoutMs)
+  }
+
+  /** Address of the HTTP server, as the log tells it. */
+  async url(): Promise<string> {
+    await this.logged('listening')
+    return /"url":"([^"]+)"/.exec(this.log)![1]!
+  }
+
+  async get(path: string): Promise<Response> {
+    return fetch((await this.url()) + path)
+  }
+
+  async health(): Promise<Health> {
+    return (await (await this.get('/healthz')).json()) as Health
+  }
+
+  async ready(timeoutMs = 20_000): Promise<void> {
+    await this.until(
+      async () => (await this.get('/readyz')).ok,
+      'the worker to be ready',
+      timeoutMs,
+    )
+  }
+
+  /** A metric's value, summed over its labels. */
+  async metric(name: string): Promise<number> {
+    const text = await (await this.get('/metrics')).text()
+    const lines = text
+      .split('\n')
+      .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
+  }
+
+  /** Waits until a metric is at least so much. */
+  async reaches(name: string, value: number, timeoutMs = 30_000): Promise<void> {
+    await this.until(
+      async () => (await this.metric(name)) >= value,
+      `${name} to reach ${value}`,
+      timeoutMs,
+    )
+  }
+
+  /** Waits for the process's end and returns its exit code. */
+  async exit(timeoutMs = 20_000): Promise<number> {
+    const code = await Promise.race([this.process.exited, Bun.sleep(timeoutMs)])
+    if (typeof code !== 'number') throw new Error(`no exit within ${timeoutMs} ms\n${this.log}`)
+    await this.reading
+    return code
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
+    this.process.kill(signal)
+    return this.exit()
+  }
+
+  private async until(
+    holds: () => boolean | Promise<boolean>,
+    what: string,
+    timeoutMs: number,
+  ): Promise<void> {
+    const deadline = Date.now() + timeoutMs
+    while (!(await holds())) {
+      if (this.process.exitCode !== null) {
+        throw new Error(`exited with ${this.process.exitCode}, waiting for ${what}\n${this.log}`)
+      }
+      if (Date.now() > deadline) throw new Error(`waited in vain for ${what}\n${this.log}`)
+      await Bun.sleep(20)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.process.exitCode === null) this.process.kill('SIGKILL')
+    await this.process.exited
+  }
+}
