@@ -1,0 +1,51 @@
+// The one check that matters: every input has exactly one outcome, in order, byte for byte what the
+// program decides without Kafka.
+
+import { expect } from 'bun:test'
+import { type Input, type ReadRecord, expectedOutcomes, header } from './applications.ts'
+
+/**
+ * Checks all decisions and dead letters against the inputs.
+ *
+ * @param decisions    by partition, in order
+ * @param deadLetters  of all partitions, in any order
+ */
+export function expectExactlyOneOutcome(
+  inputs: readonly Input[],
+  decisions: readonly ReadRecord[][],
+  deadLetters: readonly ReadRecord[],
+): void {
+  for (const [partition, outcomes] of expectedOutcomes(inputs).entries()) {
+    const expected = outcomes.flatMap((o) => ('decision' in o ? [o.decision] : []))
+    const actual = decisions[partition]!.map((record) => record.value!)
+    expectSame(actual, expected, `partition ${partition}`)
+    const dead = outcomes.flatMap((o, offset) =>
+      'deadLetter' in o ? [{ offset, ...o.deadLetter }] : [],
+    )
+    const letters = deadLetters
+      .filter((record) => header(record, 'loanstream.partition') === String(partition))
+      .map((record) => ({
+        offset: Number(header(record, 'loanstream.offset')),
+        class: header(record, 'loanstream.error.class'),
+        message: header(record, 'loanstream.error.message'),
+      }))
+      .sort((a, b) => a.offset - b.offset)
+    expect(letters as unknown[]).toEqual(dead)
+  }
+}
+
+/** Like toEqual, but tells of the first difference alone: these lists are long. */
+function expectSame(
+  actual: readonly Uint8Array[],
+  expected: readonly Uint8Array[],
+  where: string,
+): void {
+  const index = expected.findIndex((value, i) => hex(actual[i]) !== hex(value))
+  const at = index < 0 ? expected.length : index
+  const seen = { where, at, length: actual.length, bytes: hex(actual[at]) }
+  expect(seen).toEqual({ where, at, length: expected.length, bytes: hex(expected[at]) })
+}
+
+function hex(bytes: Uint8Array | undefined): string {
+  return Buffer.from(bytes ?? []).toString('hex')
+}
