@@ -1,0 +1,102 @@
+// Step 4: every model, the project's own and the bench's, compiled to an artefact in build/.
+
+import { existsSync, readdirSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { usageError } from '../errors.ts'
+import type { BuildResult } from './build-models.ts'
+import { reasonOf, runCommand } from './command.ts'
+import type { Context, Step } from './context.ts'
+import { timeSince } from './report.ts'
+import { hasStamp, hashOf, readTextIfThere, writeWhole } from './stamp.ts'
+import { modulePath } from './wasm.ts'
+
+const BUILD_MS_MAX = 10 * 60_000
+
+export type ModelFolder = { source: string; target: string }
+
+export function models(context: Context): Step {
+  const { projectFolder, buildFolder } = context
+  const due = () =>
+    modelFolders(projectFolder, buildFolder).filter((model) => isDue(context, model))
+  return { isDone: () => due().length === 0, run: () => build(context, due()) }
+}
+
+/** Where models are, and where their artefacts go. */
+export function modelFolders(projectFolder: string, buildFolder: string): ModelFolder[] {
+  const names = readdirSync(join(projectFolder, 'models')).sort()
+  return [...names.map((name) => join('models', name)), join('bench', 'model')]
+    .map((path) => ({ source: join(projectFolder, path), target: join(buildFolder, path) }))
+    .filter(({ source }) => existsSync(join(source, 'manifest.json')))
+}
+
+function isDue(context: Context, model: ModelFolder): boolean {
+  const there = existsSync(join(model.target, 'manifest.json'))
+  return (
+    context.forceBuild || !there || !hasStamp(stampPath(context, model), stampOf(context, model))
+  )
+}
+
+function stampPath({ buildFolder }: Context, { target }: ModelFolder): string {
+  return join(buildFolder, 'stamps', relative(buildFolder, target).replaceAll('/', '-'))
+}
+
+/** From the source, from what compiles it, and from what proved it. */
+function stampOf({ projectFolder, buildFolder }: Context, { source }: ModelFolder): string {
+  const compiler = ['src/compiler', 'assembly'].map((path) => join(projectFolder, path))
+  const files = ['manifest.json', ...sourceFile(source)].map((name) => join(source, name))
+  return hashOf(projectFolder, [...compiler, modulePath(buildFolder), ...files])
+}
+
+/** The file that the manifest names; a manifest that cannot be read is for the compiler to tell. */
+function sourceFile(folder: string): string[] {
+  try {
+    const manifest: unknown = JSON.parse(readTextIfThere(join(folder, 'manifest.json')) ?? '')
+    const named = typeof manifest === 'object' && manifest !== null && 'source' in manifest
+    return named && typeof manifest.source === 'string' ? [manifest.source] : []
+  } catch {
+    return []
+  }
+}
+
+/** In a process of its own: this one may have started before there were any packages. */
+async function build(context: Context, due: readonly ModelFolder[]): Promise<void> {
+  const { projectFolder, buildFolder, report } = context
+  const stamps = due.map((model) => stampOf(context, model))
+  report.passing('compiling the models')
+  let start = performance.now()
+  let built = 0
+  let refused: string | undefined
+  const onLine = (line: string) => {
+    const result = JSON.parse(line) as BuildResult
+    if ('refused' in result) {
+      refused = result.refused
+      return
+    }
+    const model = due[built]!
+    writeWhole(stampPath(context, model), stamps[built]!)
+    const parity = `${result.probes} probes score as the source does`
+    const size = `${result.trees} trees, ${result.bytes} bytes`
+    const name = `build/${relative(buildFolder, model.target)}`
+    report.line(`${name} compiled, ${size}, ${parity}, ${timeSince(start)}`)
+    start = performance.now()
+    built += 1
+  }
+  const program = [
+    process.execPath,
+    join(import.meta.dir, 'build-models.ts'),
+    modulePath(buildFolder),
+  ]
+  const folders = due.flatMap(({ source, target }) => {
+    return [source, target].map((path) => relative(projectFolder, path))
+  })
+  const outcome = await runCommand([...program, ...folders], {
+    folder: projectFolder,
+    environment: context.environment,
+    timeoutMs: BUILD_MS_MAX,
+    onLine,
+  })
+  if (refused !== undefined) throw usageError('model', refused)
+  if (outcome.exitCode !== 0) {
+    throw usageError('model', `the model compiler ended: ${reasonOf(outcome)}`)
+  }
+}
