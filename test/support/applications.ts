@@ -42,23 +42,27 @@ export function makeInputs(count: number, partitions: number, poison = 0, seed =
 }
 
 /** Sends records and waits until all are delivered. */
-export function send(bootstrapServers: string, inputs: readonly Input[]): void {
+export function send(
+  bootstrapServers: string,
+  inputs: readonly Input[],
+  topic: string = TOPICS.applications,
+): void {
   const producer = new Producer({ 'bootstrap.servers': bootstrapServers, 'linger.ms': '5' })
   for (const { partition, key, value } of inputs) {
-    while (!producer.produce(TOPICS.applications, partition, key, value)) producer.poll(10)
+    while (!producer.produce(topic, partition, key, value)) producer.poll(10)
   }
   if (!producer.flush(30_000)) throw new Error('records were not delivered')
   producer.destroy()
 }
 
 /** What must become of the inputs, by partition and offset, when each partition starts at 0. */
-export function expectedOutcomes(inputs: readonly Input[]): Outcome[][] {
+export function expectedOutcomes(inputs: readonly Input[], topic: string): Outcome[][] {
   const program = defaultProgram()
   const module = loadModule(MODULE_PATH)
   const partitions = Math.max(...inputs.map(({ partition }) => partition)) + 1
   return Array.from({ length: partitions }, (_, partition) => {
     const values = inputs.filter((input) => input.partition === partition).map((i) => i.value)
-    return new Decider(module, program, TOPICS.applications, partition).decide(values, 0n)
+    return new Decider(module, program, topic, partition).decide(values, 0n)
   })
 }
 

@@ -2,7 +2,7 @@
 // program decides without Kafka.
 
 import { expect } from 'bun:test'
-import { type Input, type ReadRecord, expectedOutcomes, header } from './applications.ts'
+import { type Input, type ReadRecord, TOPICS, expectedOutcomes, header } from './applications.ts'
 
 /**
  * Checks all decisions and dead letters against the inputs.
@@ -14,8 +14,9 @@ export function expectExactlyOneOutcome(
   inputs: readonly Input[],
   decisions: readonly ReadRecord[][],
   deadLetters: readonly ReadRecord[],
+  topic: string = TOPICS.applications,
 ): void {
-  for (const [partition, outcomes] of expectedOutcomes(inputs).entries()) {
+  for (const [partition, outcomes] of expectedOutcomes(inputs, topic).entries()) {
     const expected = outcomes.flatMap((o) => ('decision' in o ? [o.decision] : []))
     const actual = decisions[partition]!.map((record) => record.value!)
     expectSame(actual, expected, `partition ${partition}`)

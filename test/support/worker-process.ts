@@ -96,6 +96,16 @@ export class WorkerProcess implements AsyncDisposable {
     )
   }
 
+  /** Waits until so many partitions are assigned and none has lag. */
+  async caughtUp(partitions: number, timeoutMs = 30_000): Promise<void> {
+    const isCaughtUp = async () => {
+      const health = await this.health()
+      const idle = health.partitions.filter((p) => p.lag === 0 && p.stage === 'fetch')
+      return idle.length === partitions
+    }
+    await this.until(isCaughtUp, 'all partitions to catch up', timeoutMs)
+  }
+
   /** Waits for the process's end and returns its exit code. */
   async exit(timeoutMs = 20_000): Promise<number> {
     const code = await Promise.race([this.process.exited, Bun.sleep(timeoutMs)])

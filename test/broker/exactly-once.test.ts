@@ -1,0 +1,170 @@
+// Exactly-once on a real broker, seen from outside: what a read_committed reader finds after kills,
+// stops and restarts, and what Kafka's own tool says of the group's offsets.
+
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { BUILD } from '../../src/paths.ts'
+import { libraryPath, openLibrary } from '../../src/rdkafka/library.ts'
+import { type Input, TOPICS, makeInputs, readTopic, send } from '../support/applications.ts'
+import { KafkaCluster } from '../support/kafka.ts'
+import { expectExactlyOneOutcome } from '../support/outcomes.ts'
+import { WorkerProcess } from '../support/worker-process.ts'
+
+const PARTITIONS = 4
+/** The broker takes a killed member out of the group after so long. */
+const SESSION_TIMEOUT_MS = 6000
+
+setDefaultTimeout(120_000)
+
+const unavailable = KafkaCluster.unavailable()
+
+describe.skipIf(unavailable !== undefined)(
+  `on a real broker${unavailable ? ` (skipped: ${unavailable})` : ''}`,
+  () => {
+    let cluster: KafkaCluster
+
+    beforeAll(async () => {
+      openLibrary(libraryPath(BUILD))
+      cluster = await KafkaCluster.start()
+    })
+
+    afterAll(async () => {
+      await cluster.stop()
+    })
+
+    /** Topics of a test's own, so that each starts from nothing. */
+    async function makeTopics(name: string): Promise<Record<keyof typeof TOPICS, string>> {
+      const topics = {
+        applications: `${name}.${TOPICS.applications}`,
+        decisions: `${name}.${TOPICS.decisions}`,
+        deadLetters: `${name}.${TOPICS.deadLetters}`,
+      }
+      for (const topic of Object.values(topics)) {
+        await cluster.createTopic(topic, { partitions: PARTITIONS })
+      }
+      return topics
+    }
+
+    function settings(topics: Record<keyof typeof TOPICS, string>) {
+      return {
+        'bootstrap.servers': cluster.bootstrapServers,
+        'group.id': topics.applications,
+        'topic.applications': topics.applications,
+        'topic.decisions': topics.decisions,
+        'topic.dead.letters': topics.deadLetters,
+        'session.timeout.ms': SESSION_TIMEOUT_MS,
+      }
+    }
+
+    function expectOutcomes(inputs: readonly Input[], topics: Record<keyof typeof TOPICS, string>) {
+      const read = (topic: string) => readTopic(cluster.bootstrapServers, topic, PARTITIONS)
+      const deadLetters = read(topics.deadLetters).flat()
+      expectExactlyOneOutcome(inputs, read(topics.decisions), deadLetters, topics.applications)
+    }
+
+    test('after kill -9 in mid-stream and a restart every input has exactly one outcome, in order', async () => {
+      const topics = await makeTopics('killed')
+      const inputs = makeInputs(200_000, PARTITIONS, 0.01)
+      send(cluster.bootstrapServers, inputs, topics.applications)
+      for (const decided of [20_000, 60_000]) {
+        await using worker = new WorkerProcess({
+          ...settings(topics),
+          // Small batches and long transactions: the kill meets one that is open and well filled.
+          'batch.records': 100,
+          'commit.interval.ms': 300,
+        })
+        await worker.reaches('loan_records_total', decided / 4)
+        worker.process.kill('SIGKILL')
+        await worker.process.exited
+      }
+      const before = readTopic(cluster.bootstrapServers, topics.decisions, PARTITIONS).flat().length
+      expect(before).toBeGreaterThan(0)
+      expect(before).toBeLessThan(inputs.length)
+      await using worker = new WorkerProcess(settings(topics))
+      await worker.caughtUp(PARTITIONS, 60_000)
+      expect(await worker.stop()).toBe(0)
+      expectOutcomes(inputs, topics)
+      // What the killed workers had produced without committing is there, and no reader sees it.
+      const uncommitted = readTopic(
+        cluster.bootstrapServers,
+        topics.decisions,
+        PARTITIONS,
+        'read_uncommitted',
+      )
+      const seen = readTopic(cluster.bootstrapServers, topics.decisions, PARTITIONS).flat().length
+      expect(uncommitted.flat().length).toBeGreaterThan(seen)
+    })
+
+    test('a stopped worker leaves nothing open, and the next goes on from there', async () => {
+      const topics = await makeTopics('stopped')
+      const inputs = makeInputs(20_000, PARTITIONS, 0.01)
+      send(cluster.bootstrapServers, inputs.slice(0, 8000), topics.applications)
+      {
+        await using worker = new WorkerProcess(settings(topics))
+        await worker.reaches('loan_records_total', 4000)
+        expect(await worker.stop()).toBe(0)
+      }
+      send(cluster.bootstrapServers, inputs.slice(8000), topics.applications)
+      await using worker = new WorkerProcess(settings(topics))
+      await worker.caughtUp(PARTITIONS)
+      expect(await worker.stop()).toBe(0)
+      expectOutcomes(inputs, topics)
+      const { output } = await cluster.tool(
+        'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
+        [
+          '--bootstrap-server',
+          cluster.bootstrapServers,
+          '--describe',
+          '--group',
+          topics.applications,
+        ],
+      )
+      const lags = output
+        .split('\n')
+        .filter((line) => line.includes(topics.applications) && /\d/.test(line))
+        .map((line) => line.trim().split(/\s+/))
+        .map((cells) => Number(cells[5]))
+      expect(lags).toEqual([0, 0, 0, 0])
+    })
+
+    test('two workers share the partitions, and one taking over the other leaves no gap', async () => {
+      const topics = await makeTopics('shared')
+      const inputs = makeInputs(60_000, PARTITIONS)
+      await using first = new WorkerProcess(settings(topics))
+      await first.ready()
+      await using second = new WorkerProcess(settings(topics))
+      await second.ready()
+      for (let from = 0; from < inputs.length; from += 10_000) {
+        send(cluster.bootstrapServers, inputs.slice(from, from + 10_000), topics.applications)
+        if (from === 20_000) expect(await first.stop()).toBe(0)
+      }
+      await second.caughtUp(PARTITIONS, 60_000)
+      expect(await second.stop()).toBe(0)
+      expectOutcomes(inputs, topics)
+    })
+
+    test('at-least-once loses nothing and keeps the order of first appearance over a kill', async () => {
+      const topics = await makeTopics('at-least-once')
+      const inputs = makeInputs(50_000, PARTITIONS)
+      send(cluster.bootstrapServers, inputs, topics.applications)
+      const weaker = { ...settings(topics), delivery: 'at-least-once', 'batch.records': 50 }
+      {
+        await using worker = new WorkerProcess(weaker)
+        await worker.reaches('loan_records_total', 5000)
+        worker.process.kill('SIGKILL')
+        await worker.process.exited
+      }
+      await using worker = new WorkerProcess(weaker)
+      await worker.caughtUp(PARTITIONS, 60_000)
+      expect(await worker.stop()).toBe(0)
+      const decisions = readTopic(cluster.bootstrapServers, topics.decisions, PARTITIONS)
+      const first = decisions.map((records) => {
+        const seen = new Set<string>()
+        return records.filter(({ value }) => {
+          const bytes = Buffer.from(value!).toString('latin1')
+          return !seen.has(bytes) && seen.add(bytes)
+        })
+      })
+      expectExactlyOneOutcome(inputs, first, [], topics.applications)
+    })
+  },
+)
