@@ -21,14 +21,6 @@ import {
 } from './structs.ts'
 import { TopicPartitionList } from './topic-partition-list.ts'
 
-/**
- * Gaps up to so many bytes between two payloads are copied along. Payloads of one fetch response
- * lie in one buffer, with keys and headers between them, so that a batch takes a few copies instead
- * of one a record. Both neighbours of a gap shorter than a page lie in mapped pages, and then so
- * does the gap: its bytes are never used, only read.
- */
-const GAP_BYTES_MAX = 4095
-
 /** Where a batch goes: memory that stays where it is for the life of the worker. */
 export type BatchTarget = {
   u8: Uint8Array
@@ -50,7 +42,7 @@ export class PartitionSource {
   readonly partition: number
   private readonly consumer: Pointer
   private readonly queue: Pointer
-  private readonly target: BatchTarget
+  readonly target: BatchTarget
   private readonly base: number
   private readonly pointers: Pointer
 
@@ -106,45 +98,24 @@ export class PartitionSource {
    */
   gather(from: number, until: number): number {
     const { u32, spansAt, inputAt, size } = this.target
-    const pointers = this.pointers
+    const { base, pointers } = this
     const inputEnd = inputAt + size.inputBytes
     let span = spansAt >> 2
-    // The current run: source bytes from runSource up to runEnd land at runAt.
-    let runSource = 0
-    let runEnd = 0
-    let runAt = inputAt
+    let at = inputAt
     let i = from
     for (; i < until; i++) {
       const message = read.ptr(pointers, i * 8) as Pointer
       if (read.i32(message, MESSAGE_ERR) !== ERR_NONE) break
-      const length = read.u32(message, MESSAGE_LEN)
-      const payload = read.ptr(message, MESSAGE_PAYLOAD)
-      const gap = payload - runEnd
-      let at = runAt + (payload - runSource)
-      if (gap < 0 || gap > GAP_BYTES_MAX) {
-        // A new run starts right behind the last.
-        at = runAt + (runEnd - runSource)
-        if (at + length > inputEnd) {
-          if (i > from || length <= size.inputBytes) break
-          // Larger than any batch: an empty span, which becomes a dead letter.
-          u32[span] = at
-          u32[span + 1] = 0
-          i++
-          break
-        }
-        if (runEnd > runSource) copyBytes(this.base + runAt, runSource, runEnd - runSource)
-        runAt = at
-        runSource = payload
-        runEnd = payload
-      } else if (at + length > inputEnd) {
-        break
-      }
+      let length = read.u32(message, MESSAGE_LEN)
+      // One that no batch holds is gathered as an empty one, which becomes a dead letter.
+      if (length > size.inputBytes) length = 0
+      if (at + length > inputEnd) break
+      copyBytes(base + at, read.ptr(message, MESSAGE_PAYLOAD), length)
       u32[span] = at
       u32[span + 1] = length
       span += 2
-      runEnd = payload + length
+      at += length
     }
-    if (runEnd > runSource) copyBytes(this.base + runAt, runSource, runEnd - runSource)
     return i - from
   }
 

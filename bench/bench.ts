@@ -1,0 +1,60 @@
+// What a bench is: one question, an answer that is checked before anything is timed, and figures.
+
+export type Size = 'small' | 'large'
+
+export type Figure = {
+  name: string
+  value: number
+  unit: string
+}
+
+export type Result = {
+  figures: Figure[]
+  /** What the bench computed, as one number or text: a faster run with another one is no gain. */
+  checksum: string
+}
+
+export type Bench = {
+  /** The question it answers, with what a figure means. */
+  question: string
+  /** Why it cannot run here, or undefined. */
+  unavailable?(): string | undefined
+  /**
+   * Runs it. `small` is for the tests: same code, too little work for a figure worth quoting.
+   *
+   * @throws Error when an answer is wrong: then there is nothing to time
+   */
+  run(size: Size): Promise<Result>
+}
+
+/**
+ * Nanoseconds of one call, the least of many rounds: what the code takes when the machine, which is
+ * shared, lets it run.
+ */
+export function leastNanoseconds(size: Size, callsPerRound: number, call: () => void): number {
+  const rounds = size === 'small' ? 2 : 25
+  for (let i = 0; i < callsPerRound; i++) call()
+  let least = Number.POSITIVE_INFINITY
+  for (let round = 0; round < rounds; round++) {
+    const started = Bun.nanoseconds()
+    for (let i = 0; i < callsPerRound; i++) call()
+    least = Math.min(least, (Bun.nanoseconds() - started) / callsPerRound)
+  }
+  return least
+}
+
+/** Rounded to three significant digits: more would be noise. */
+export function figure(name: string, value: number, unit: string): Figure {
+  return { name, value: Number(value.toPrecision(3)), unit }
+}
+
+/** FNV-1a over bytes, for checksums. */
+export function fnv1a(bytes: Uint8Array, seed = 0x811c9dc5): number {
+  let hash = seed
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
+  return hash
+}
+
+export function check(condition: boolean, message: string): void {
+  if (!condition) throw new Error(`wrong answer: ${message}`)
+}

@@ -1,0 +1,53 @@
+// An engine with the bench's model (200 trees, 31 leaves) and a batch of synthetic applications.
+
+import { ApplicationEncoder } from '../../src/applications/application.ts'
+import { Generator } from '../../src/applications/generator.ts'
+import { MODULE_PATH, fromRoot } from '../../src/paths.ts'
+import { Engine } from '../../src/scorer/engine.ts'
+import { loadModule } from '../../src/scorer/module.ts'
+import { type Program, loadProgram } from '../../src/scorer/program.ts'
+import { warmUp } from '../../src/scorer/warm-up.ts'
+import { check } from '../bench.ts'
+
+/** The size the speed figures speak of. */
+export const MODEL_FOLDER = fromRoot('build/bench/model')
+export const POLICY_FILE = fromRoot('models/default/policy.toml')
+export const BATCH_RECORDS = 1024
+
+export function benchProgram(): Program {
+  return loadProgram({ schemas: fromRoot('schemas'), model: MODEL_FOLDER, policy: POLICY_FILE })
+}
+
+/** Encoded synthetic applications, the same for the same seed. */
+export function encodedApplications(count: number, program: Program, seed = 1): Uint8Array[] {
+  const generator = new Generator(seed)
+  const encoder = new ApplicationEncoder(program.applicationSchema)
+  return Array.from({ length: count }, (_, i) => encoder.encode(generator.next(i)))
+}
+
+/** A warm engine whose input holds a full batch, already decided once. */
+export function filledEngine(): Engine {
+  const program = benchProgram()
+  const module = loadModule(MODULE_PATH)
+  warmUp(module, program)
+  const records = encodedApplications(BATCH_RECORDS, program)
+  const inputBytes = records.reduce((sum, record) => sum + record.length, 0)
+  const engine = new Engine(module, program, { records: BATCH_RECORDS, inputBytes })
+  engine.setPartition('loan_applications', 1)
+  engine.setFirstOffset(1_000_000n)
+  let at = engine.inputAt
+  for (const [i, record] of records.entries()) {
+    engine.u8.set(record, at)
+    engine.u32[(engine.spansAt >> 2) + i * 2] = at
+    engine.u32[(engine.spansAt >> 2) + i * 2 + 1] = record.length
+    at += record.length
+  }
+  engine.decide(BATCH_RECORDS)
+  check(engine.u32[engine.resultAt >> 2] === BATCH_RECORDS, 'every application is decided')
+  return engine
+}
+
+/** Calls a round so that each takes a few milliseconds, whatever the batch. */
+export function callsFor(records: number): number {
+  return Math.max(4, Math.ceil(20_000 / records))
+}
