@@ -1,6 +1,7 @@
 // The worker as a user runs it: a process of its own, seen from outside by its exit code, its log,
 // its HTTP interface and what lies on the topics.
 
+import { readFileSync } from 'node:fs'
 import { ROOT } from '../../src/paths.ts'
 
 export type Health = {
@@ -13,6 +14,7 @@ export type Health = {
     committed: number | null
     lag: number | null
     stage: string
+    first_decision_ms: number | null
     healthy: boolean
   }[]
 }
@@ -104,6 +106,12 @@ export class WorkerProcess implements AsyncDisposable {
       return idle.length === partitions
     }
     await this.until(isCaughtUp, 'all partitions to catch up', timeoutMs)
+  }
+
+  /** Most resident memory so far. Linux only. */
+  peakMemoryBytes(): number {
+    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8')
+    return Number(/VmHWM:\s+(\d+) kB/.exec(status)![1]) * 1024
   }
 
   /** Waits for the process's end and returns its exit code. */

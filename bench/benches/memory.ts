@@ -1,0 +1,57 @@
+// How much memory does a worker process with 4 partitions take, and does it grow? 10,000,000
+// applications preloaded, exactly-once; resident memory is read every 100 ms.
+
+import { readFileSync } from 'node:fs'
+import { KafkaCluster } from '../../test/support/kafka.ts'
+import { type Bench, check, figure } from '../bench.ts'
+import { preload, startBroker, startWorker } from '../support/broker.ts'
+
+const PARTITIONS = 4
+
+export const bench: Bench = {
+  question: 'memory: 4 partitions over 10,000,000 records, resident MB',
+  unavailable: () => KafkaCluster.unavailable(),
+  async run(size) {
+    const count = size === 'small' ? 40_000 : 10_000_000
+    await using cluster = await startBroker(PARTITIONS)
+    preload(cluster, count, PARTITIONS)
+    await using worker = startWorker(cluster, 'memory')
+    const samples: { records: number; megabytes: number }[] = []
+    let records = 0
+    const deadline = performance.now() + 180_000
+    while (records < count) {
+      check(performance.now() < deadline, `${records} of ${count} records in time`)
+      await Bun.sleep(100)
+      records = await worker.metric('loan_records_total')
+      samples.push({ records, megabytes: residentMegabytes(worker.pid) })
+    }
+    const peak = worker.peakMemoryBytes() / 1e6
+    check((await worker.stop()) === 0, 'the worker stops in order')
+    const early = meanBetween(samples, 0.1 * count, 0.4 * count)
+    const late = meanBetween(samples, 0.7 * count, count)
+    return {
+      figures: [
+        figure('peak', peak, 'MB'),
+        figure('mean of records 10 to 40 %', early, 'MB'),
+        figure('mean of records 70 to 100 %', late, 'MB'),
+        figure('late over early', late / early, ''),
+      ],
+      checksum: String(records),
+    }
+  },
+}
+
+function residentMegabytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return (Number(/VmRSS:\s+(\d+) kB/.exec(status)![1]) * 1024) / 1e6
+}
+
+function meanBetween(
+  samples: readonly { records: number; megabytes: number }[],
+  from: number,
+  to: number,
+): number {
+  const inside = samples.filter(({ records }) => records >= from && records <= to)
+  const all = inside.length > 0 ? inside : samples
+  return all.reduce((sum, { megabytes }) => sum + megabytes, 0) / all.length
+}
