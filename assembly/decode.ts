@@ -103,7 +103,7 @@ export function decode(context: usize, n: i32): i32 {
       }
     }
     store<u32>(statuses + (i << 2), status)
-    failed += <i32>(status != STATUS_OK)
+    failed += i32(status != STATUS_OK)
     row += rowBytes
   }
   return failed

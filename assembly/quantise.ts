@@ -181,14 +181,14 @@ function cell(x: v128, low: v128, scale: v128, last: v128): v128 {
 /** Bin of x when no cell holds more than one threshold. */
 function bin1(cells: usize, thresholds: usize, c: i32, x: f64): u64 {
   const below = <usize>load<u8>(cells + <usize>c)
-  return <u64>below + <u64>(x > load<f64>(thresholds + (below << 3)))
+  return <u64>below + u64(x > load<f64>(thresholds + (below << 3)))
 }
 
 /** Bin of x when no cell holds more than three. */
 function bin2(cells: usize, thresholds: usize, c: i32, x: f64): u64 {
   let below = <usize>load<u8>(cells + <usize>c)
-  below += (<usize>(x > load<f64>(thresholds + (below << 3), 8))) << 1
-  return <u64>below + <u64>(x > load<f64>(thresholds + (below << 3)))
+  below += usize(x > load<f64>(thresholds + (below << 3), 8)) << 1
+  return <u64>below + u64(x > load<f64>(thresholds + (below << 3)))
 }
 
 /** Bin of x by binary search over the 2^comparisons - 1 thresholds from the cell's first on. */
@@ -196,7 +196,7 @@ function binN(cells: usize, thresholds: usize, c: i32, x: f64, comparisons: u32)
   let below = <usize>load<u8>(cells + <usize>c)
   for (let bit = comparisons; bit > 0; bit--) {
     const half = (<usize>1) << (bit - 1)
-    below += (<usize>(x > load<f64>(thresholds + ((below + half - 1) << 3)))) << (bit - 1)
+    below += usize(x > load<f64>(thresholds + ((below + half - 1) << 3))) << (bit - 1)
   }
   return <u64>below
 }

@@ -59,7 +59,7 @@ export function score(context: usize, n: i32): void {
 }
 
 /** Whole blocks of 64 rows from their bins. */
-export function scoreBlocks(context: usize, blocks: i32): void {
+function scoreBlocks(context: usize, blocks: i32): void {
   const image = <usize>load<u32>(context, CONTEXT_IMAGE)
   const blockBytes = <usize>load<u32>(image, IMAGE_COLUMNS) * BLOCK_ROWS
   const trees = <usize>load<u32>(image, IMAGE_TREES)

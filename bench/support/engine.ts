@@ -11,7 +11,7 @@ import { check } from '../bench.ts'
 
 /** The size the speed figures speak of. */
 export const MODEL_FOLDER = fromRoot('build/bench/model')
-export const POLICY_FILE = fromRoot('models/default/policy.toml')
+const POLICY_FILE = fromRoot('models/default/policy.toml')
 export const BATCH_RECORDS = 1024
 
 export function benchProgram(): Program {

@@ -120,14 +120,14 @@ function writeDefault(schema: Schema, value: Json, writer: ByteWriter): boolean 
     case 'primitive':
       if (value === null) return true
       if (typeof value === 'boolean') writer.raw(Uint8Array.of(value ? 1 : 0))
-      else if (schema.type === 'string') writer.string(String(value))
+      else if (schema.type === 'string' && typeof value === 'string') writer.string(value)
       else if (schema.type === 'double') writer.double(Number(value))
       else if (schema.type === 'float') writer.float(Number(value))
       else if (schema.type === 'int' || schema.type === 'long') writer.long(Number(value))
       else return false
       return true
     case 'enum':
-      writer.long(schema.symbols.indexOf(String(value)))
+      writer.long(schema.symbols.indexOf(value as string))
       return true
     case 'union': {
       const index = schema.branches.findIndex((branch) => matchesDefault(branch, value))

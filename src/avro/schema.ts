@@ -7,11 +7,11 @@ const PRIMITIVES = ['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes'
 
 export type PrimitiveName = (typeof PRIMITIVES)[number]
 export type Primitive = { kind: 'primitive'; type: PrimitiveName; logicalType?: string }
-export type Enum = { kind: 'enum'; name: string; aliases: string[]; symbols: string[] }
-export type Fixed = { kind: 'fixed'; name: string; aliases: string[]; size: number }
-export type ArrayOf = { kind: 'array'; items: Schema }
-export type MapOf = { kind: 'map'; values: Schema }
-export type Union = { kind: 'union'; branches: Schema[] }
+type Enum = { kind: 'enum'; name: string; aliases: string[]; symbols: string[] }
+type Fixed = { kind: 'fixed'; name: string; aliases: string[]; size: number }
+type ArrayOf = { kind: 'array'; items: Schema }
+type MapOf = { kind: 'map'; values: Schema }
+type Union = { kind: 'union'; branches: Schema[] }
 export type RecordSchema = { kind: 'record'; name: string; aliases: string[]; fields: Field[] }
 export type Schema = Primitive | Enum | Fixed | ArrayOf | MapOf | Union | RecordSchema
 

@@ -13,9 +13,6 @@ export type Context = {
   exit(code: number): never
 }
 
-/** A command's action: returns the exit code. */
-export type Action<Options> = (options: Options, context: Context) => Promise<number>
-
 export type ConfigOptions = { config?: string; set: string[] }
 
 /** Adds the options that every command with a configuration has. */

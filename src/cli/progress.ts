@@ -4,13 +4,13 @@ import { SingleBar } from 'cli-progress'
 
 export type Progress = {
   /** Shows that so much is done. */
-  update(done: number): void
-  stop(): void
+  update: (done: number) => void
+  stop: () => void
 }
 
 /** @param total  how much there is to do, or 0 when that is not known */
 export function startProgress(what: string, total: number): Progress {
-  if (!process.stderr.isTTY) return { update() {}, stop() {} }
+  if (!process.stderr.isTTY) return { update: () => {}, stop: () => {} }
   const known = total > 0
   const format = known
     ? `${what} {bar} {percentage} % | {value} of {total} | {eta_formatted} left`

@@ -62,7 +62,7 @@ function topics(options: TopicsOptions, context: Context): number {
 }
 
 /** The three topics as the settings want them. */
-export function topicPlans({ settings }: Config): TopicPlan[] {
+function topicPlans({ settings }: Config): TopicPlan[] {
   const names = [
     settings['topic.applications'],
     settings['topic.decisions'],

@@ -126,8 +126,8 @@ type FlatTree = {
 
 /** Splits come parents first (the parser saw to it), so a split's parent leaf is known by then. */
 function flatten(tree: Tree): FlatTree {
-  const leaves = new Array<number>(tree.leaves.length)
-  const leafOfSplit = new Array<number>(tree.splits.length)
+  const leaves: number[] = tree.leaves.map(() => 0)
+  const leafOfSplit: number[] = tree.splits.map(() => 0)
   const settle = (child: number, leaf: number) => {
     if (child >= 0) leafOfSplit[child] = leaf
     else leaves[leaf] = tree.leaves[~child]!
@@ -197,7 +197,7 @@ function makeCellTable(thresholds: readonly number[], count: number): CellTable 
   const low = inner[0] ?? 0
   const high = inner[inner.length - 1] ?? 0
   const scale = high > low ? (count - 1) / (high - low) : 0
-  const perCell = new Array<number>(count).fill(0)
+  const perCell = Array.from({ length: count }, () => 0)
   for (const t of thresholds) perCell[cellOf(t, low, scale, count - 1)]!++
   const cells = new Uint8Array(count)
   let below = 0

@@ -5,7 +5,7 @@
 // Numbers are f64, aligned: one machine store each, so a reader never sees half of one.
 
 /** What a worker is doing: the stage of the data path, named in health and metrics. */
-export const STAGES = [
+const STAGES = [
   'idle',
   'starting',
   'fetch',

@@ -89,14 +89,6 @@ export function parsePolicy(text: string, path: string): Policy {
   return { path, file: parsed.data, hash: sha256(text) }
 }
 
-/** The fields a policy looks at, each once. */
-export function policyFields(policy: Policy): string[] {
-  const fields = policy.file.rules.flatMap((r) =>
-    r.divided_by === undefined ? [r.field] : [r.field, r.divided_by],
-  )
-  return [...new Set(fields)]
-}
-
 function formatPath(path: readonly PropertyKey[]): string {
   return path
     .map((p, i) => (typeof p === 'number' ? `[${p}]` : `${i ? '.' : ''}${String(p)}`))

@@ -13,8 +13,6 @@ export const EVENT_LOG = 0x4
 export const EVENT_ERROR = 0x8
 export const EVENT_REBALANCE = 0x10
 export const EVENT_OFFSET_COMMIT = 0x20
-export const EVENT_CREATE_TOPICS = 100
-export const EVENT_DESCRIBE_CONFIGS = 104
 
 const CONF_OK = 0
 const ERROR_TEXT_BYTES = 512

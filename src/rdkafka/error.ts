@@ -6,22 +6,12 @@ import { rd } from './library.ts'
 
 /** rd_kafka_resp_err_t, the ones this program looks at (rdkafka.h 2.15). */
 export const ERR_NONE = 0
-export const ERR_DESTROY = -197
 export const ERR_PARTITION_EOF = -191
-export const ERR_ALL_BROKERS_DOWN = -187
 export const ERR_TIMED_OUT = -185
 export const ERR_QUEUE_FULL = -184
 export const ERR_ASSIGN_PARTITIONS = -175
-export const ERR_REVOKE_PARTITIONS = -174
-export const ERR_STATE = -172
-export const ERR_PURGE_QUEUE = -152
-export const ERR_PURGE_INFLIGHT = -151
-export const ERR_FATAL = -150
-export const ERR_TRANSPORT = -195
-export const ERR_NO_OFFSET = -168
+const ERR_FATAL = -150
 export const ERR_UNKNOWN_TOPIC_OR_PARTITION = 3
-export const ERR_UNKNOWN_TOPIC = -188
-export const ERR_UNKNOWN_PARTITION = -190
 export const ERR_TOPIC_ALREADY_EXISTS = 36
 
 export class KafkaError extends OperatingError {

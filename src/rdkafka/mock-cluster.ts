@@ -8,9 +8,6 @@ import { PRODUCER, makeClient } from './conf.ts'
 import { throwCode } from './error.ts'
 import { cString, rd } from './library.ts'
 
-/** Bytes the mock cluster keeps of a partition before it drops the oldest (rdkafka_mock.c). */
-export const MOCK_PARTITION_BYTES_MAX = 5 * 1024 * 1024
-
 /** Kafka's API keys, for pushErrors (kafka.apache.org, protocol guide). */
 export const API_KEYS = {
   Produce: 0,

@@ -12,7 +12,6 @@ export {
   MESSAGE_OFFSET,
   MESSAGE_PARTITION,
   MESSAGE_PAYLOAD,
-  MESSAGE_PRIVATE,
 } from '../../assembly/layout.ts'
 
 // rd_kafka_topic_partition_list_t
@@ -27,7 +26,6 @@ export const PARTITION_ERR = 48
 export const PARTITION_BYTES = 64
 
 // rd_kafka_metadata_t
-export const METADATA_BROKER_COUNT = 0
 export const METADATA_TOPIC_COUNT = 16
 export const METADATA_TOPICS = 24
 
@@ -36,10 +34,8 @@ export const TOPIC_NAME = 0
 export const TOPIC_PARTITION_COUNT = 8
 export const TOPIC_PARTITIONS = 16
 export const TOPIC_ERR = 24
-export const TOPIC_BYTES = 32
 
 // rd_kafka_metadata_partition_t
-export const METADATA_PARTITION_LEADER = 8
 export const METADATA_PARTITION_REPLICA_COUNT = 12
 
 // rd_kafka_vu_t, argument of rd_kafka_produceva: tag, then a union of at least 64 bytes.

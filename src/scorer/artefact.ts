@@ -20,7 +20,7 @@ import { readJson } from '../json.ts'
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/)
 
-export const artefactManifest = z.object({
+const artefactManifest = z.object({
   artefact: z.literal(1),
   name: z.string(),
   /** SHA-256 of the model's own manifest.json: what decisions name the model by. */

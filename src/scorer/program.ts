@@ -14,7 +14,7 @@ import { type Artefact, loadArtefact } from './artefact.ts'
 /** The reader's field that identifies an application. */
 const ID_FIELD = 'application_id'
 
-export type Writer = {
+type Writer = {
   fingerprint: bigint
   version: number
   /** Decode plan, or undefined with the reason why its records cannot be read. */

@@ -17,7 +17,7 @@ export const TOPICS = {
   deadLetters: 'loan_applications.dlq',
 } as const
 
-export function defaultProgram(): Program {
+function defaultProgram(): Program {
   return loadProgram({
     schemas: fromRoot('schemas'),
     model: fromRoot('build/models/default'),
