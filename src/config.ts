@@ -189,9 +189,9 @@ function apply(config: Config, names: Names, key: string, value: unknown, origin
     Object.assign(config.settings, { [key]: parsed.data })
     return
   }
-  const { property, client } = names.property(key, origin)
-  const reserved = RESERVED[property.name]
+  const reserved = RESERVED[key.replace(/^(consumer|producer)\./, '')]
   if (reserved) throw usageError('config', `${key} cannot be set: ${reserved} (from ${origin})`)
+  const { property, client } = names.property(key, origin)
   if (!['string', 'number', 'boolean', 'bigint'].includes(typeof value)) {
     throw usageError('config', `${key} must be a single value (from ${origin})`)
   }

@@ -1,0 +1,44 @@
+// Every bench at its small size: that it runs and its answers are right. Its figures mean nothing.
+
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Result } from '../bench/bench.ts'
+import { ROOT } from '../src/paths.ts'
+import { KafkaCluster } from './support/kafka.ts'
+
+setDefaultTimeout(120_000)
+
+const names = readdirSync(join(ROOT, 'bench/benches')).map((file) => file.replace('.ts', ''))
+const needBroker = new Set(['broker-pipeline', 'latency', 'memory'])
+const unavailable = KafkaCluster.unavailable()
+
+describe('benches', () => {
+  for (const name of names) {
+    const skip = needBroker.has(name) ? unavailable : undefined
+    test.skipIf(skip !== undefined)(`${name}${skip ? ` (skipped: ${skip})` : ''}`, async () => {
+      const run = Bun.spawn([process.execPath, 'bench/run.ts', name, 'small'], {
+        cwd: ROOT,
+        stdout: 'pipe',
+        stderr: 'pipe',
+      })
+      const [out, err] = await Promise.all([
+        new Response(run.stdout).text(),
+        new Response(run.stderr).text(),
+      ])
+      expect({ code: await run.exited, err }).toEqual({ code: 0, err: '' })
+      const { figures, checksum } = JSON.parse(out) as Result
+      expect(figures.length).toBeGreaterThan(0)
+      for (const { value } of figures) expect(value).toBeGreaterThanOrEqual(0)
+      expect(checksum).not.toBe('')
+    })
+  }
+})
+
+test('an unknown bench is refused with the nearest name', () => {
+  const { exitCode, stderr } = Bun.spawnSync([process.execPath, 'bench/main.ts', 'scor'], {
+    cwd: ROOT,
+  })
+  expect(exitCode).toBe(2)
+  expect(stderr.toString()).toContain('score')
+})

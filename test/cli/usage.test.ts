@@ -1,0 +1,165 @@
+// What bad input gets: one line that names what is wrong and the nearest right name, and exit code 2.
+
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { cli } from '../support/cli.ts'
+
+setDefaultTimeout(30_000)
+
+const BROKER = 'bootstrap.servers=127.0.0.1:1'
+
+function file(name: string, content: string): string {
+  const path = join(mkdtempSync(join(tmpdir(), 'loanstream-usage-')), name)
+  writeFileSync(path, content)
+  return path
+}
+
+type Case = [what: string, args: string[], environment: Record<string, string>, says: string[]]
+
+const CASES: Case[] = [
+  ['an unknown command', ['wrker'], {}, ['wrker', 'worker']],
+  ['an unknown option', ['worker', '--sett', 'a=b'], {}, ['--sett', '--set']],
+  [
+    'an unknown option of the demo',
+    ['demo', '--aplications', '3'],
+    {},
+    ['--aplications', '--applications'],
+  ],
+  ['a worker without a broker', ['worker'], {}, ['bootstrap.servers']],
+  ['topics without a broker', ['topics'], {}, ['bootstrap.servers']],
+  ['produce without a broker', ['produce', '--generate', '1'], {}, ['bootstrap.servers']],
+  [
+    'an unknown setting',
+    ['worker', '--set', 'comit.interval.ms=5'],
+    {},
+    ['comit.interval.ms', 'commit.interval.ms'],
+  ],
+  [
+    'an unknown variable',
+    ['worker'],
+    { LOANSTREAM_BOOTSTRAP_SERVER: 'a:1' },
+    ['LOANSTREAM_BOOTSTRAP_SERVERS'],
+  ],
+  ['a value out of range', ['worker', '--set', 'http.port=99999'], {}, ['http.port', '--set']],
+  [
+    'a value of the wrong type',
+    ['worker', '--set', 'batch.records=many'],
+    {},
+    ['batch.records', 'many'],
+  ],
+  [
+    'a reserved property',
+    ['worker', '--set', 'enable.auto.commit=true'],
+    {},
+    ['enable.auto.commit', 'with the decisions'],
+  ],
+  [
+    'embedded brokers in production',
+    ['worker', '--set', 'test.mock.num.brokers=3'],
+    {},
+    ['test.mock.num.brokers', 'demo'],
+  ],
+  [
+    'a bad value of librdkafka',
+    ['worker', '--set', BROKER, '--set', 'compression.codec=zip'],
+    {},
+    ['compression.codec', 'zip'],
+  ],
+  [
+    'a configuration that is not there',
+    ['worker', '--config', 'nowhere.toml'],
+    {},
+    ['nowhere.toml'],
+  ],
+  [
+    'a configuration that does not parse',
+    ['worker', '--config', file('bad.toml', 'a = 1\nb = = 2\n')],
+    {},
+    ['bad.toml:2:'],
+  ],
+  [
+    'a misspelt key in the configuration',
+    ['worker', '--config', file('c.toml', '[http]\nprot = 1\n')],
+    {},
+    ['http.prot', 'http.port', 'c.toml'],
+  ],
+  [
+    'a model that is not there',
+    ['worker', '--set', BROKER, '--set', 'model.path=nowhere'],
+    {},
+    ['nowhere'],
+  ],
+  [
+    'a policy that names an unknown field',
+    ['worker', '--set', BROKER, '--set', `policy.path=${badPolicy()}`],
+    {},
+    ['rules[0]', 'credit_scor', 'credit_score'],
+  ],
+  [
+    'a schema that does not parse',
+    ['worker', '--set', BROKER, '--set', `schemas.path=${badSchemas()}`],
+    {},
+    ['1.avsc:2:'],
+  ],
+  ['decide without an output', ['decide', '--input', 'x.csv'], {}, ['--output']],
+  [
+    'an input of an unknown kind',
+    ['decide', '-i', 'x.parquet', '-o', 'x.jsonl'],
+    {},
+    ['x.parquet', '.csv'],
+  ],
+  [
+    'an output of an unknown kind',
+    ['decide', '-i', 'x.csv', '-o', 'x.parquet'],
+    {},
+    ['x.parquet', '.jsonl'],
+  ],
+  ['neither a file nor --generate', ['produce', '--set', BROKER], {}, ['--generate']],
+  [
+    'a number that is none',
+    ['demo', '--applications', 'ten'],
+    {},
+    ['--applications', 'whole number'],
+  ],
+]
+
+function badPolicy(): string {
+  const cutoffs =
+    '[cutoffs]\nreject_from = 1\nreject_code = "A"\nrefer_above = 0\nrefer_code = "B"\n'
+  const scorecard = '[scorecard]\noffset = 1\nfactor = 1\nlowest = 0\nhighest = 9\n'
+  const rule = '[[rules]]\ncode = "C"\noutcome = "reject"\nfield = "credit_scor"\nbelow = 1\n'
+  return file('policy.toml', `version = 1\nname = "bad"\n${scorecard}${cutoffs}${rule}`)
+}
+
+function badSchemas(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'loanstream-schemas-'))
+  Bun.spawnSync(['mkdir', join(folder, 'loan_application')])
+  writeFileSync(join(folder, 'loan_application', '1.avsc'), '{\n  "type": }\n')
+  return folder
+}
+
+describe('exit code 2 and one line that helps', () => {
+  test.each(CASES)('%s', async (_, args, environment, says) => {
+    const { code, out, err } = await cli(args, environment)
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    for (const text of says) expect(err).toContain(text)
+    expect(err.trim().split('\n').length).toBeLessThanOrEqual(2)
+    expect(err).not.toContain('    at ')
+  })
+})
+
+test.each([
+  '--help',
+  'demo --help',
+  'worker --help',
+  'produce --help',
+  'topics --help',
+  'decide --help',
+])('%s explains itself with exit code 0', async (line) => {
+  const { code, out } = await cli(line.split(' '))
+  expect(code).toBe(0)
+  expect(out).toContain('Usage: loanstream')
+  if (line !== '--help') expect(out).toContain('Examples:')
+})
