@@ -100,6 +100,6 @@ export class AtLeastOnce implements Delivery {
   }
 
   close(): void {
-    this.outbox.producer.destroy()
+    this.outbox.close()
   }
 }

@@ -68,6 +68,16 @@ export class Outbox {
     }
   }
 
+  /** Takes what is left to be told, and frees the producer. */
+  close(): void {
+    try {
+      this.poll(0)
+    } catch {
+      // The failure that closes it was thrown before.
+    }
+    this.producer.destroy()
+  }
+
   /** Throws, kind 'abort', once the partition was taken away. */
   checkOwnership(): void {
     if (this.hooks.isAbandoned()) throw new OperatingError('abort', 'abandoned', 'partition lost')

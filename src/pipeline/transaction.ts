@@ -111,6 +111,6 @@ export class Transaction implements Delivery {
   }
 
   close(): void {
-    this.outbox.producer.destroy()
+    this.outbox.close()
   }
 }

@@ -50,7 +50,14 @@ const VU_COUNT = 6
 export class Producer {
   private readonly pointer: Pointer
   private readonly queue: Pointer
+  /**
+   * Logs have a queue of their own: flushing and committing serve the main queue, and would print
+   * them to standard error.
+   */
+  private readonly logs: Pointer
   private readonly topics = new Map<string, Pointer>()
+  /** What native code was given the address of, kept until the next call. */
+  protected pinned: unknown
 
   /**
    * @param properties  librdkafka's. With transactional.id, failures to deliver surface when the
@@ -64,17 +71,20 @@ export class Producer {
     const own = { 'log.queue': 'true', 'delivery.report.only.error': 'true' }
     this.pointer = makeClient(PRODUCER, { ...properties, ...own }, events)
     const queue = rd.rd_kafka_queue_get_main(this.pointer)
-    assert(queue, 'a producer has a queue')
+    const logs = rd.rd_kafka_queue_new(this.pointer)
+    assert(queue && logs, 'a producer has queues')
     this.queue = queue
-    throwCode(rd.rd_kafka_set_log_queue(this.pointer, queue), 'log queue')
+    this.logs = logs
+    throwCode(rd.rd_kafka_set_log_queue(this.pointer, logs), 'log queue')
   }
 
   metadata(topic: string, timeoutMs: number): TopicMetadata | undefined {
     return topicMetadata(this.pointer, topic, timeoutMs)
   }
 
+  /** Takes the next log line, error or failed delivery. */
   poll(timeoutMs: number): KafkaEvent | undefined {
-    return pollEvent(this.queue, timeoutMs)
+    return pollEvent(this.logs, 0) ?? pollEvent(this.queue, timeoutMs)
   }
 
   /** Records that are not yet delivered, or whose failure was not polled yet. */
@@ -106,6 +116,7 @@ export class Producer {
   /** Hands over one record; false when the queue is full. */
   produce(topic: string, partition: number, key: Uint8Array | null, value: Uint8Array): boolean {
     const message = new Uint8Array(MESSAGE_BYTES)
+    this.pinned = { key, value, message }
     const view = new DataView(message.buffer)
     view.setBigUint64(MESSAGE_PAYLOAD, BigInt(value.length > 0 ? ptr(value) : 0), true)
     view.setBigUint64(MESSAGE_LEN, BigInt(value.length), true)
@@ -225,7 +236,9 @@ export class Producer {
   destroy(): void {
     rd.rd_kafka_purge(this.pointer, PURGE_ALL)
     for (const handle of this.topics.values()) rd.rd_kafka_topic_destroy(handle)
+    rd.rd_kafka_queue_destroy(this.logs)
     rd.rd_kafka_queue_destroy(this.queue)
     rd.rd_kafka_destroy(this.pointer)
+    this.pinned = undefined
   }
 }
