@@ -17,7 +17,7 @@ export const TOPICS = {
   deadLetters: 'loan_applications.dlq',
 } as const
 
-function defaultProgram(): Program {
+export function defaultProgram(): Program {
   return loadProgram({
     schemas: fromRoot('schemas'),
     model: fromRoot('build/models/default'),
