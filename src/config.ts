@@ -17,7 +17,8 @@ function int(min: number, max: number) {
 }
 
 const text = z.string().min(1)
-const topic = z.string().regex(/^[a-zA-Z0-9._-]{1,249}$/, 'must be a valid topic name')
+/** Kafka's rule: org.apache.kafka.common.internals.Topic.validate. */
+const topic = z.string().regex(/^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/, 'must be a valid topic name')
 
 type Definition<T extends z.ZodType> = { type: T; default: z.output<T>; unit: string; doc: string }
 
@@ -131,21 +132,25 @@ export type Config = {
 }
 
 /** librdkafka's properties that the worker's guarantees rest on, and why they cannot be set. */
-const RESERVED: Readonly<Record<string, string>> = {
-  'enable.auto.commit': 'offsets are committed with the decisions',
-  'enable.auto.offset.store': 'offsets are committed with the decisions',
-  'auto.commit.interval.ms': 'offsets are committed with the decisions; see commit.interval.ms',
-  'enable.partition.eof': 'the lag rests on it',
-  'isolation.level': 'applications are read committed',
-  'transactional.id': 'it belongs to a partition; see transactional.id.prefix',
-  'enable.idempotence': 'order rests on it',
-  'log.queue': 'librdkafka logs into our log',
-  'delivery.report.only.error': 'failed deliveries are watched by us',
-  'test.mock.num.brokers': 'a worker runs on a real Kafka; "bun run demo" has brokers of its own',
-  'test.mock.broker.rtt': 'a worker runs on a real Kafka',
-}
+const RESERVED: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    'enable.auto.commit': 'offsets are committed with the decisions',
+    'auto.commit.enable': 'offsets are committed with the decisions',
+    'offset.store.method': 'offsets are committed with the decisions',
+    'enable.auto.offset.store': 'offsets are committed with the decisions',
+    'auto.commit.interval.ms': 'offsets are committed with the decisions; see commit.interval.ms',
+    'enable.partition.eof': 'the lag rests on it',
+    'isolation.level': 'applications are read committed',
+    'transactional.id': 'it belongs to a partition; see transactional.id.prefix',
+    'enable.idempotence': 'order rests on it',
+    'log.queue': 'librdkafka logs into our log',
+    'delivery.report.only.error': 'failed deliveries are watched by us',
+    'test.mock.num.brokers': 'a worker runs on a real Kafka; "bun run demo" has brokers of its own',
+    'test.mock.broker.rtt': 'a worker runs on a real Kafka',
+  }),
+)
 
-type Origin = { name: string; values: Record<string, unknown> }
+type Origin = { name: string; values: Map<string, unknown> }
 
 export type ConfigInput = {
   /** File that must exist, or undefined for loanstream.toml where it exists. */
@@ -159,7 +164,7 @@ export type ConfigInput = {
 const DEFAULT_FILE = 'loanstream.toml'
 const PREFIX = 'LOANSTREAM_'
 /** Names in the environment that are no settings. */
-const NOT_SETTINGS = new Set(['LOANSTREAM_CONFIG', 'LOANSTREAM_CACHE'])
+const NOT_SETTINGS = new Set(['LOANSTREAM_CONFIG', 'LOANSTREAM_CACHE', 'LOANSTREAM_PREBUILT_HOST'])
 
 /**
  * Puts the configuration together.
@@ -170,12 +175,35 @@ export function loadConfig(input: ConfigInput): Config {
   const names = new Names(input.properties)
   const config: Config = { settings: defaults(), consumer: {}, producer: {}, origins: new Map() }
   for (const origin of [fileOrigin(input), environmentOrigin(input, names), setOrigin(input)]) {
-    for (const [key, value] of Object.entries(origin.values)) {
+    // What is for one of the clients outweighs what is for both, whichever was written first.
+    const scopedLast = [...origin.values].sort(
+      ([a], [b]) => Number(isScoped(a)) - Number(isScoped(b)),
+    )
+    for (const [key, value] of scopedLast) {
       apply(config, names, key, value, origin.name)
       config.origins.set(key, origin.name)
     }
   }
+  checkTopics(config)
   return config
+}
+
+/** What cannot be decided must not come back to where it came from. */
+function checkTopics({ settings, origins }: Config): void {
+  const taken = new Map<string, string>()
+  for (const key of ['topic.applications', 'topic.decisions', 'topic.dead.letters'] as const) {
+    const other = taken.get(settings[key])
+    if (other) {
+      const origin = origins.get(key) ?? origins.get(other) ?? 'defaults'
+      const what = `${key} is "${settings[key]}", which ${other} is already`
+      throw usageError('config', `${what} (from ${origin})`)
+    }
+    taken.set(settings[key], key)
+  }
+}
+
+function isScoped(key: string): boolean {
+  return /^(consumer|producer)\./.test(key)
 }
 
 /** A setting's value, as text or typed, checked. */
@@ -189,8 +217,9 @@ function apply(config: Config, names: Names, key: string, value: unknown, origin
     Object.assign(config.settings, { [key]: parsed.data })
     return
   }
-  const reserved = RESERVED[key.replace(/^(consumer|producer)\./, '')]
+  const reserved = RESERVED.get(key.replace(/^(consumer|producer)\./, ''))
   if (reserved) throw usageError('config', `${key} cannot be set: ${reserved} (from ${origin})`)
+  if (isTable(value) && names.isPrefix(key)) return
   const { property, client } = names.property(key, origin)
   if (!['string', 'number', 'boolean', 'bigint'].includes(typeof value)) {
     throw usageError('config', `${key} must be a single value (from ${origin})`)
@@ -206,47 +235,48 @@ function defaults(): Settings {
 }
 
 function fileOrigin(input: ConfigInput): Origin {
-  const path = input.file ?? input.environment['LOANSTREAM_CONFIG'] ?? DEFAULT_FILE
-  const asked = path !== DEFAULT_FILE || input.file !== undefined
-  if (!asked && !existsSync(path)) return { name: path, values: {} }
+  const asked = input.file ?? input.environment['LOANSTREAM_CONFIG']
+  const path = asked ?? DEFAULT_FILE
+  if (asked === undefined && !existsSync(path)) return { name: path, values: new Map() }
   let content: string
   try {
     content = readFileSync(path, 'utf8')
   } catch (error) {
     throw usageError('config', `cannot read ${path}: ${messageOf(error)}`, error)
   }
-  return { name: path, values: flatten(parseToml(content, path), '') }
+  return { name: path, values: new Map(flatten(parseToml(content, path), '')) }
 }
 
-/** Nested tables as dotted keys: [http] port = 1 is http.port. */
-function flatten(table: Record<string, unknown>, prefix: string): Record<string, unknown> {
-  const flat: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(table)) {
+/** Nested tables as dotted keys: [http] port = 1 is http.port. An empty table stands for itself. */
+function flatten(table: object, prefix: string): [key: string, value: unknown][] {
+  return Object.entries(table).flatMap(([key, value]): [string, unknown][] => {
     const path = prefix === '' ? key : `${prefix}.${key}`
-    const nested = value !== null && typeof value === 'object' && !Array.isArray(value)
-    Object.assign(
-      flat,
-      nested ? flatten(value as Record<string, unknown>, path) : { [path]: value },
-    )
-  }
-  return flat
+    return isTable(value) && Object.keys(value).length > 0 ? flatten(value, path) : [[path, value]]
+  })
+}
+
+/** Dates are objects too. */
+function isTable(value: unknown): value is object {
+  return (
+    value !== null && typeof value === 'object' && !Array.isArray(value) && !(value instanceof Date)
+  )
 }
 
 function environmentOrigin(input: ConfigInput, names: Names): Origin {
-  const values: Record<string, unknown> = {}
+  const values = new Map<string, unknown>()
   for (const [variable, value] of Object.entries(input.environment)) {
     if (!variable.startsWith(PREFIX) || NOT_SETTINGS.has(variable) || value === undefined) continue
-    values[names.keyOfVariable(variable)] = value
+    values.set(names.keyOfVariable(variable), value)
   }
   return { name: 'the environment', values }
 }
 
 function setOrigin(input: ConfigInput): Origin {
-  const values: Record<string, unknown> = {}
+  const values = new Map<string, unknown>()
   for (const pair of input.sets) {
     const equals = pair.indexOf('=')
     if (equals < 1) throw usageError('config', `--set ${pair}: must be key=value`)
-    values[pair.slice(0, equals)] = pair.slice(equals + 1)
+    values.set(pair.slice(0, equals), pair.slice(equals + 1))
   }
   return { name: '--set', values }
 }
@@ -275,6 +305,11 @@ class Names {
       throw usageError('config', `${key}: ${what} (from ${origin})`)
     }
     return { property, client }
+  }
+
+  /** Whether the key is the first part of others, so that an empty table of it says nothing. */
+  isPrefix(key: string): boolean {
+    return this.keys().some((known) => known.startsWith(`${key}.`))
   }
 
   keyOfVariable(variable: string): string {

@@ -8,7 +8,7 @@ import { makeApp } from './http/app.ts'
 import type { Log } from './log.ts'
 import { MODULE_PATH, fromRoot } from './paths.ts'
 import type { WorkerSettings } from './protocol.ts'
-import { checkProperties } from './rdkafka/conf.ts'
+import { CONSUMER, PRODUCER, checkClient } from './rdkafka/conf.ts'
 import { loadModule } from './scorer/module.ts'
 import { type ProgramFiles, loadProgram } from './scorer/program.ts'
 import { warmUp } from './scorer/warm-up.ts'
@@ -52,8 +52,8 @@ export async function startRuntime(
   const module = loadModule(MODULE_PATH)
   const consumer = consumerProperties(config)
   const worker = workerSettings(config, consumer['group.id']!)
-  checkProperties(consumer)
-  checkProperties(worker.producer)
+  checkClient(CONSUMER, consumer)
+  checkClient(PRODUCER, worker.producer)
   warmUp(module, program)
   const supervisor = new Supervisor({
     program,

@@ -67,6 +67,22 @@ export function checkProperties(properties: Properties): void {
   rd.rd_kafka_conf_destroy(makeConf(properties))
 }
 
+/**
+ * Checks properties by making a client and throwing it away: that finds what contradicts another
+ * property, and files that cannot be read, too. It connects to nothing.
+ *
+ * @param type  PRODUCER or CONSUMER
+ * @throws OperatingError kind 'usage', code 'kafka_property', with librdkafka's own sentence
+ */
+export function checkClient(type: number, properties: Properties): void {
+  checkProperties(properties)
+  const brokers = new Set(['bootstrap.servers', 'metadata.broker.list'])
+  const rest = Object.entries(properties).filter(([name]) => !brokers.has(name))
+  // Only what is worse than a warning: without brokers there is one.
+  const quiet = { ...Object.fromEntries(rest), log_level: '3' }
+  rd.rd_kafka_destroy(makeClient(type, quiet, 0))
+}
+
 function decode(text: Uint8Array): string {
   return new TextDecoder().decode(text.subarray(0, text.indexOf(0)))
 }

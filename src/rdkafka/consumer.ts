@@ -23,7 +23,7 @@ export class Consumer {
   readonly pointer: Pointer
   private readonly queue: Pointer
 
-  /** @param properties  librdkafka's; events for logs, errors and rebalances are switched on here */
+  /** @param properties  librdkafka's; events are switched on here */
   constructor(properties: Properties) {
     const events = EVENT_LOG | EVENT_ERROR | EVENT_REBALANCE | EVENT_OFFSET_COMMIT
     this.pointer = makeClient(CONSUMER, { ...properties, 'log.queue': 'true' }, events)

@@ -1,6 +1,6 @@
 // Events: everything librdkafka has to tell, taken from a queue and turned into values. No callback
-// ever runs from C into JavaScript: thread-safe callbacks corrupted the heap in several Bun releases
-// (oven-sh/bun#33840, #28113).
+// ever runs from C into JavaScript: thread-safe callbacks corrupted the heap in several Bun
+// releases (oven-sh/bun#33840, #28113).
 
 import { type Pointer, ptr } from 'bun:ffi'
 import {

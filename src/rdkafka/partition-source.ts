@@ -1,6 +1,7 @@
 // One partition's records, as its worker sees them: fetched in batches from the partition's own
-// queue, their bytes gathered into WebAssembly memory, the messages given back. Also what the worker
-// needs of the group: where the committed offset is, and the metadata that fences a transaction.
+// queue, their bytes gathered into WebAssembly memory, the messages given back. Also what the
+// worker needs of the group: where the committed offset is, and the metadata that fences a
+// transaction.
 
 import { type Pointer, ptr, read } from 'bun:ffi'
 import { assert } from '../errors.ts'

@@ -38,9 +38,9 @@ export const wasmModule = loadModule(MODULE_PATH)
 
 /**
  * Seed of all properties and random draws of this run: fast-check prints it with a failure, and
- * LOANSTREAM_TEST_SEED=<seed> draws the same again.
+ * TEST_SEED=<seed> draws the same again.
  */
-export const seed = Number(process.env['LOANSTREAM_TEST_SEED'] ?? Date.now() % 0x7fffffff)
+const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 0x7fffffff)
 
 /** Options of fast-check's `assert`: the run's seed, and so many runs. */
 export function runs(numRuns: number) {
@@ -102,7 +102,7 @@ export function artefactOf(forest: Forest): Artefact {
 export const NO_FOREST: Forest = { features: [], trees: [], sigmoid: 1 }
 
 /** Cut-offs that no margin reaches, and no rules: everything is approved. */
-export const NO_POLICY = policyOf({})
+const NO_POLICY = policyOf({})
 
 export function policyOf(parts: {
   rejectFrom?: number
@@ -235,7 +235,7 @@ export function marginOf(engine: Engine, record: number): number {
 }
 
 /** Address of the context: what lies first in the memory that the host lays out. */
-export const CONTEXT_AT = 65536
+const CONTEXT_AT = 65536
 
 export function contextValue(engine: Engine, field: number): number {
   return engine.u32[(CONTEXT_AT + field) / 4]!

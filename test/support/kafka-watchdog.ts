@@ -2,8 +2,8 @@
 
 /**
  * Ends the brokers when this process ends, in whatever way. It is a shell that reads the ids of the
- * processes from a pipe of ours; when we are gone the pipe closes, and it kills the last ones it was
- * told and removes the data. The signals of a terminal reach it as well, so it ignores them.
+ * processes from a pipe of ours; when we are gone the pipe closes, and it kills the last ones it
+ * was told and removes the data. The signals of a terminal reach it as well, so it ignores them.
  */
 export class Watchdog {
   private static readonly script = `

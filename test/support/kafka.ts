@@ -1,6 +1,6 @@
 // A real Apache Kafka for tests, benches and drills: KRaft mode, one node or three, on loopback,
-// from the jars that `bun src/setup/main.ts --broker` brings. Nothing is left over, whatever becomes
-// of the process that started it: a watchdog ends the brokers and removes their data.
+// from the jars that `bun src/setup/main.ts --broker` brings. Nothing is left over, whatever
+// becomes of the process that started it: a watchdog ends the brokers and removes their data.
 //
 //   await using cluster = await KafkaCluster.start()
 //   await cluster.createTopic('applications', { partitions: 4 })
