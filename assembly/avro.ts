@@ -38,7 +38,7 @@ export function writeLong(position: usize, value: i64): usize {
   return position
 }
 
-/** Whether the bytes are well-formed UTF-8 (RFC 3629: no overlong form, surrogate or > U+10FFFF). */
+/** Whether the bytes are UTF-8 (RFC 3629: no overlong form, surrogate or > U+10FFFF). */
 export function isUtf8(position: usize, length: usize): bool {
   const end = position + length
   while (position + 16 <= end && !i8x16.bitmask(v128.load(position))) position += 16

@@ -53,7 +53,8 @@ export function decide(context: usize, n: i32): void {
       reasons |= (<u32>fires(rule, row)) << load<u32>(rule, RULE_REASON)
     }
     const margin = load<f64>(margins + (i << 3))
-    if (margin >= rejectFrom) reasons |= rejectReason
+    // Written so that a margin that is no number rejects.
+    if (!(margin < rejectFrom)) reasons |= rejectReason
     else if (margin > referAbove) reasons |= referReason
     let decision: u32 = DECISION_APPROVED
     if (reasons & rejecting) decision = DECISION_REJECTED

@@ -19,7 +19,9 @@ import {
   DECODE_FLOAT,
   DECODE_ID,
   DECODE_INT,
+  DECODE_INT_AS_FLOAT,
   DECODE_LONG,
+  DECODE_LONG_AS_FLOAT,
   DECODE_NULLABLE,
   DECODE_NULLABLE_DOUBLE,
   DECODE_NULLABLE_INT,
@@ -167,6 +169,24 @@ function decodeRecord(plan: usize, position: usize, end: usize, row: usize, id: 
         if (varintEnd == 0) return badVarint(position, end, LONG_VARINT_BYTES, step)
         position = varintEnd
         value = <f64>zigzagDecode(raw)
+        break
+      }
+
+      case DECODE_INT_AS_FLOAT: {
+        const raw = readVarint(position, INT_VARINT_BYTES)
+        if (varintEnd == 0 || raw > <u64>u32.MAX_VALUE) {
+          return badVarint(position, end, INT_VARINT_BYTES, step)
+        }
+        position = varintEnd
+        value = <f64>(<f32>zigzagDecode(raw))
+        break
+      }
+
+      case DECODE_LONG_AS_FLOAT: {
+        const raw = readVarint(position, LONG_VARINT_BYTES)
+        if (varintEnd == 0) return badVarint(position, end, LONG_VARINT_BYTES, step)
+        position = varintEnd
+        value = <f64>(<f32>zigzagDecode(raw))
         break
       }
 

@@ -137,10 +137,10 @@ function encodeDecision(context: usize, i: usize, position: usize, result: usize
         const points = nearest(
           load<f64>(policy, POLICY_SCORE_OFFSET) - load<f64>(policy, POLICY_SCORE_FACTOR) * margin,
         )
-        const bounded = min(
-          max(points, load<f64>(policy, POLICY_SCORE_LOWEST)),
-          load<f64>(policy, POLICY_SCORE_HIGHEST),
-        )
+        // The comparison fails for NaN: what has no score gets the lowest.
+        const lowest = load<f64>(policy, POLICY_SCORE_LOWEST)
+        const bounded =
+          points > lowest ? min(points, load<f64>(policy, POLICY_SCORE_HIGHEST)) : lowest
         position = writeLong(position, <i64>bounded)
         break
       }

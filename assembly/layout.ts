@@ -1,8 +1,10 @@
 // Every structure that the host (TypeScript) and the module (AssemblyScript) both touch, in linear
 // memory. Both sides import this file, so there is one definition. Plain numbers only: it must
-// compile as TypeScript and as AssemblyScript. All values little-endian; offsets and sizes in bytes.
+// compile as TypeScript and as AssemblyScript. All values little-endian; offsets and sizes in
+// bytes.
 
-// ---- Context: one a worker, at a fixed address for its life. Written by the host, read each batch.
+// ---- Context: one a worker, at a fixed address for its life. Written by the host, read each
+// batch.
 /** i64: native address of linear memory's byte 0, for the pointers in rd_kafka_message_t. */
 export const CONTEXT_NATIVE_BASE = 0
 /** i64: Kafka offset of record 0 when the batch's offsets have no gap. */
@@ -128,6 +130,9 @@ export const DECODE_SKIP_BOOLEAN = 15
 /** Skip of a union: STEP_ARGUMENT branches follow, each of which is one step. */
 export const DECODE_SKIP_UNION = 16
 export const DECODE_SKIP_NOTHING = 17
+/** An int or long that the reader has as a float: rounded to one. */
+export const DECODE_INT_AS_FLOAT = 18
+export const DECODE_LONG_AS_FLOAT = 19
 
 // ---- Model image: what the compiler writes into tables.bin, position-independent (offsets from
 // its first byte). Layout changes raise IMAGE_VERSION.
@@ -176,7 +181,7 @@ export const ENTRY_FEATURE_AT = 24
 export const ENTRY_CELLS_AT = 28
 /** u32: offset of f64[], the thresholds, ascending, padded with +inf. */
 export const ENTRY_THRESHOLDS_AT = 32
-/** u32: comparisons a value needs after the cell table (ceil(log2(most thresholds in a cell + 1))). */
+/** u32: comparisons after the cell table: ceil(log2(most thresholds in a cell + 1)). */
 export const ENTRY_COMPARISONS = 36
 /** u32: MISSING_… */
 export const ENTRY_MISSING = 40

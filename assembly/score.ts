@@ -7,9 +7,9 @@
 //     leaf = 0
 //     for k in splits:  leaf = max(leaf, (leaf == parent[k]) & (x > threshold[k]) & (k + 1))
 //
-// with neither branch nor gather: three or four vector instructions for 16 rows. k + 1 exceeds every
-// number given before, so max() is an assignment. Leaf values are then summed as f64 in tree order,
-// which is the order the trainer sums in.
+// with neither branch nor gather: three or four vector instructions for 16 rows. k + 1 exceeds
+// every number given before, so max() is an assignment. Leaf values are then summed as f64 in tree
+// order, which is the order the trainer sums in.
 
 import {
   BLOCK_ROWS,

@@ -11,9 +11,11 @@ import { messageOf, usageError } from './errors.ts'
  */
 export function readText(path: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    // Fatal: text with replacement characters would hash to what no other tool computes.
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(path))
   } catch (error) {
-    throw usageError('file', `cannot read ${path}: ${messageOf(error)}`, error)
+    const why = error instanceof TypeError ? 'is not UTF-8' : messageOf(error)
+    throw usageError('file', `cannot read ${path}: ${why}`, error)
   }
 }
 

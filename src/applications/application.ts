@@ -1,5 +1,6 @@
 // An application for a loan as a plain object, and its bytes as they lie on the topic: Avro's
-// single-object encoding under the schema file that the encoder was made from. The bytes are avsc's.
+// single-object encoding under the schema file that the encoder was made from. The bytes are
+// avsc's.
 
 import { type Schema as AvroSchema, Type } from 'avsc'
 import { singleObjectHeader } from '../avro/fingerprint.ts'

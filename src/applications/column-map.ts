@@ -1,5 +1,5 @@
-// Which column of a CSV is which field, where their names differ: as a file that a person writes, and
-// the one for LendingClub's public loans, which is known by its columns.
+// Which column of a CSV is which field, where their names differ: as a file that a person writes,
+// and the one for LendingClub's public loans, which is known by its columns.
 
 import { closest } from 'fastest-levenshtein'
 import { z } from 'zod'

@@ -2,8 +2,8 @@
 // specification, "Object Container Files". Codecs: null and deflate.
 //
 // The framing is our own, because avsc's BlockDecoder takes a file that was cut off for a complete
-// one and drops its last block without a word, and gives no raw records. What lies within a block is
-// avsc's business.
+// one and drops its last block without a word, and gives no raw records. What lies within a block
+// is avsc's business.
 
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
@@ -322,8 +322,8 @@ async function writeBlocks(
   codec: Codec,
 ): Promise<number> {
   const schemaText = JSON.stringify(schema.json)
-  // The specification asks for a random marker. This one is as unlikely to occur within a block, and
-  // makes files of the same records equal.
+  // The specification asks for a random marker. This one is as unlikely to occur within a block,
+  // and makes files of the same records equal.
   const sync = sha256(schemaText).subarray(0, SYNC_BYTES)
   const header = new ByteWriter().raw(MAGIC).long(2)
   header.string('avro.schema').string(schemaText).string('avro.codec').string(codec)

@@ -1,6 +1,6 @@
-// Applications from a CSV: a header with column names, then one application a line. A line is a row,
-// always: no field of an application holds a line break, so a stray quote costs its own line and not
-// the rest of the file.
+// Applications from a CSV: a header with column names, then one application a line. A line is a
+// row, always: no field of an application holds a line break, so a stray quote costs its own line
+// and not the rest of the file.
 
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'

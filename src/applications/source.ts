@@ -1,6 +1,6 @@
-// What every kind of file gives: rows, in order, one at a time. A row that makes no application is a
-// row too, with its place and reason: the caller counts it, and skips it or stops. Only a file that
-// cannot be read any further throws.
+// What every kind of file gives: rows, in order, one at a time. A row that makes no application is
+// a row too, with its place and reason: the caller counts it, and skips it or stops. Only a file
+// that cannot be read any further throws.
 
 import type { SchemaVersion } from '../avro/schema-files.ts'
 import type { Application } from './application.ts'

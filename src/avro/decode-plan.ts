@@ -12,7 +12,9 @@ import {
   DECODE_FLOAT,
   DECODE_ID,
   DECODE_INT,
+  DECODE_INT_AS_FLOAT,
   DECODE_LONG,
+  DECODE_LONG_AS_FLOAT,
   DECODE_NULLABLE,
   DECODE_NULLABLE_DOUBLE,
   DECODE_NULLABLE_INT,
@@ -97,6 +99,8 @@ const PROMOTIONS: Readonly<{ [type in PrimitiveName]: readonly PrimitiveName[] }
 
 /** Records within records that a plan flattens. */
 const NESTING_MAX = 16
+/** Steps of a plan: more than a record of a thousand fields needs. */
+const STEPS_MAX = 2048
 
 class Planner {
   private readonly steps: Step[] = []
@@ -110,19 +114,23 @@ class Planner {
   }
 
   plan(writer: RecordSchema, reader: RecordSchema): DecodePlan {
-    const unread = new Map(reader.fields.map((field) => [field.name, field]))
+    const targets = matchFields(writer, reader)
     for (const field of writer.fields) {
-      const target = readerField(field, reader)
-      if (target) {
-        unread.delete(target.name)
-        this.read(field, target)
-      } else {
-        this.skip(field.schema, field.name)
-      }
+      const target = targets.get(field)
+      if (target) this.read(field, target)
+      else this.skip(field.schema, field.name)
     }
-    for (const field of unread.values()) this.useDefault(field)
-    this.steps.push({ code: DECODE_END, field: 0 })
+    const read = new Set(targets.values())
+    for (const field of reader.fields) if (!read.has(field)) this.useDefault(field)
+    this.push({ code: DECODE_END, field: 0 }, '')
     return { bytes: encodeSteps(this.steps), fields: this.fields }
+  }
+
+  private push(step: Step, path: string): void {
+    if (this.steps.length === STEPS_MAX) {
+      throw incompatible(path, `is where the schema exceeds ${STEPS_MAX} values a record`)
+    }
+    this.steps.push(step)
   }
 
   private fieldIndex(path: string): number {
@@ -136,7 +144,7 @@ class Planner {
     if (mismatch) throw incompatible(path, mismatch)
     if (reader.name === this.idField) {
       if (writer.schema.kind !== 'primitive') throw incompatible(path, 'identifies the record')
-      this.steps.push({ code: DECODE_ID, field: this.fieldIndex(path) })
+      this.push({ code: DECODE_ID, field: this.fieldIndex(path) }, path)
       return
     }
     const column = this.columns.get(reader.name)
@@ -150,8 +158,13 @@ class Planner {
   private number(writer: Schema, reader: Field, column: number, path: string): void {
     const field = this.fieldIndex(path)
     const bounds = { minimum: reader.minimum, maximum: reader.maximum }
+    if (isNull(writer)) {
+      this.push({ code: DECODE_CONSTANT, column, field, minimum: Number.NaN }, path)
+      return
+    }
     if (writer.kind === 'primitive') {
-      this.steps.push({ code: numberCode(writer.type), column, field, ...bounds })
+      const code = numberCode(writer.type, reader.schema)
+      this.push({ code, column, field, ...bounds }, path)
       return
     }
     if (writer.kind !== 'union' || writer.branches.length !== 2) {
@@ -162,17 +175,19 @@ class Planner {
     if (nullIndex < 0 || value?.kind !== 'primitive') {
       throw incompatible(path, `${typeName(writer)} is not read as a number`)
     }
+    const mismatch = whyNotReadable(value, reader.schema)
+    if (mismatch) throw incompatible(path, mismatch)
     // The branch's index as it stands on the wire: a zig-zag varint.
     const argument = nullIndex * 2
-    const code = numberCode(value.type)
+    const code = numberCode(value.type, reader.schema)
     const nullAllowed = isNullable(reader.schema)
     if (nullAllowed && (code === DECODE_DOUBLE || code === DECODE_INT)) {
       const both = code === DECODE_DOUBLE ? DECODE_NULLABLE_DOUBLE : DECODE_NULLABLE_INT
-      this.steps.push({ code: both, column, field, argument, ...bounds })
+      this.push({ code: both, column, field, argument, ...bounds }, path)
       return
     }
-    this.steps.push({ code: DECODE_NULLABLE, field, argument, maximum: nullAllowed ? 0 : 1 })
-    this.steps.push({ code, column, field, ...bounds })
+    this.push({ code: DECODE_NULLABLE, field, argument, maximum: nullAllowed ? 0 : 1 }, path)
+    this.push({ code, column, field, ...bounds }, path)
   }
 
   private skip(schema: Schema, path: string): void {
@@ -184,11 +199,11 @@ class Planner {
     }
     const field = this.fieldIndex(path)
     if (schema.kind !== 'union') {
-      this.steps.push({ ...skipStep(schema, path), field })
+      this.push({ ...skipStep(schema, path), field }, path)
       return
     }
-    this.steps.push({ code: DECODE_SKIP_UNION, field, argument: schema.branches.length })
-    for (const branch of schema.branches) this.steps.push({ ...skipStep(branch, path), field })
+    this.push({ code: DECODE_SKIP_UNION, field, argument: schema.branches.length }, path)
+    for (const branch of schema.branches) this.push({ ...skipStep(branch, path), field }, path)
   }
 
   private useDefault(field: Field): void {
@@ -198,17 +213,24 @@ class Planner {
     if (field.name === this.idField) throw incompatible(field.name, 'identifies the record')
     const column = this.columns.get(field.name)
     if (column === undefined) return
-    const value = field.default === null ? Number.NaN : Number(field.default)
+    const number = field.default === null ? Number.NaN : Number(field.default)
+    const value = isFloat(field.schema) ? Math.fround(number) : number
     const at = { field: this.fieldIndex(field.name), column: column * 8 }
-    this.steps.push({ code: DECODE_CONSTANT, ...at, minimum: value })
+    this.push({ code: DECODE_CONSTANT, ...at, minimum: value }, field.name)
   }
 }
 
-function readerField(writer: Field, reader: RecordSchema): Field | undefined {
-  return (
-    reader.fields.find((field) => field.name === writer.name) ??
-    reader.fields.find((field) => field.aliases.includes(writer.name))
-  )
+/** The reader's field of each of the writer's; names outweigh aliases. */
+function matchFields(writer: RecordSchema, reader: RecordSchema): Map<Field, Field> {
+  const matches = new Map<Field, Field>()
+  const names = new Set(reader.fields.map((field) => field.name))
+  const written = new Map(writer.fields.map((field) => [field.name, field]))
+  for (const field of reader.fields) {
+    const alias = field.aliases.find((name) => written.has(name) && !names.has(name))
+    const source = written.get(field.name) ?? (alias === undefined ? undefined : written.get(alias))
+    if (source) matches.set(source, field)
+  }
+  return matches
 }
 
 /** Why the writer's values cannot be read as the reader's type, or undefined when they can. */
@@ -239,16 +261,16 @@ function sameName(writer: { name: string }, reader: { name: string; aliases: str
   return [reader.name, ...reader.aliases].some((name) => short(name) === short(writer.name))
 }
 
-function numberCode(type: PrimitiveName): number {
+function numberCode(type: PrimitiveName, reader: Schema): number {
   switch (type) {
     case 'double':
       return DECODE_DOUBLE
     case 'float':
       return DECODE_FLOAT
     case 'int':
-      return DECODE_INT
+      return isFloat(reader) ? DECODE_INT_AS_FLOAT : DECODE_INT
     case 'long':
-      return DECODE_LONG
+      return isFloat(reader) ? DECODE_LONG_AS_FLOAT : DECODE_LONG
     case 'boolean':
       return DECODE_BOOLEAN
     default:
@@ -290,6 +312,11 @@ function skipPrimitive(schema: Primitive): { code: number; argument?: number } {
 
 function isNull(schema: Schema): boolean {
   return schema.kind === 'primitive' && schema.type === 'null'
+}
+
+function isFloat(schema: Schema): boolean {
+  const type = withoutNull(schema)
+  return type.kind === 'primitive' && type.type === 'float'
 }
 
 export function isNullable(schema: Schema): boolean {

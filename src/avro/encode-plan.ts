@@ -35,11 +35,36 @@ export type EncodeStep = { code: number; constant?: Uint8Array }
 export const DECISIONS = ['approved', 'rejected', 'referred'] as const
 export type Decision = (typeof DECISIONS)[number]
 
-const DYNAMIC: Readonly<{ [field: string]: { code: number; type: string } }> = {
-  application_id: { code: ENCODE_ID, type: 'string' },
-  margin: { code: ENCODE_MARGIN, type: 'double' },
-  probability_of_default: { code: ENCODE_PROBABILITY, type: 'double' },
-  offset: { code: ENCODE_OFFSET, type: 'long' },
+const DYNAMIC: ReadonlyMap<string, { code: number; type: string }> = new Map([
+  ['application_id', { code: ENCODE_ID, type: 'string' }],
+  ['margin', { code: ENCODE_MARGIN, type: 'double' }],
+  ['probability_of_default', { code: ENCODE_PROBABILITY, type: 'double' }],
+  ['offset', { code: ENCODE_OFFSET, type: 'long' }],
+])
+
+/** What every decision must say, for others to rest on. */
+const FIELDS = [
+  ...DYNAMIC.keys(),
+  'decision',
+  'score',
+  'reasons',
+  'model',
+  'policy',
+  'schema',
+  'topic',
+  'partition',
+]
+
+/**
+ * Checks that a decision says all that it must.
+ *
+ * @throws OperatingError kind 'usage', code 'decision_schema', with file and field
+ */
+export function checkDecisionFields(schema: SchemaVersion): void {
+  const names = new Set(schema.schema.fields.map((field) => field.name))
+  for (const name of FIELDS) {
+    if (!names.has(name)) throw usageError('decision_schema', `${schema.path}: has no ${name}`)
+  }
 }
 
 /**
@@ -71,7 +96,7 @@ function stepFor(field: Field, constants: DecisionConstants, place: string): Enc
       `${place}: ${field.name}: must be ${wanted}, is ${typeName(field.schema)}`,
     )
   const { schema } = field
-  const dynamic = DYNAMIC[field.name]
+  const dynamic = DYNAMIC.get(field.name)
   if (dynamic) {
     if (typeName(schema) !== dynamic.type) throw refuse(dynamic.type)
     return { code: dynamic.code }

@@ -1,5 +1,6 @@
-// Parsing canonical form and CRC-64-AVRO fingerprint: what identifies a writer's schema on the wire.
-// Source: Avro 1.12 specification, "Parsing Canonical Form for Schemas" and "Schema Fingerprints".
+// Parsing canonical form and CRC-64-AVRO fingerprint: what identifies a writer's schema on the
+// wire. Source: Avro 1.12 specification, "Parsing Canonical Form for Schemas" and "Schema
+// Fingerprints".
 
 import type { Schema } from './schema.ts'
 

@@ -32,6 +32,8 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 type JsonObject = { [key: string]: Json }
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
+const FLOAT_MAX = 3.4028234663852886e38
+const NUMBERS: ReadonlySet<PrimitiveName> = new Set(['int', 'long', 'float', 'double'])
 const FULL_NAME = /^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/
 
 /**
@@ -134,7 +136,22 @@ class Parser {
       seen.add(parsed.name)
       record.fields.push(parsed)
     }
+    this.checkAliases(record.fields, path)
     return record
+  }
+
+  /** An alias that two fields share would leave it open which of them is meant. */
+  private checkAliases(fields: readonly Field[], path: string): void {
+    const owners = new Map<string, string>()
+    for (const { name, aliases } of fields) {
+      for (const alias of aliases) {
+        const owner = owners.get(alias) ?? name
+        if (owner !== name) {
+          throw this.error(path, `gives the alias "${alias}" to both "${owner}" and "${name}"`)
+        }
+        owners.set(alias, name)
+      }
+    }
   }
 
   private field(json: Json, namespace: string, path: string): Field {
@@ -153,6 +170,10 @@ class Parser {
         `${JSON.stringify(value)} is no value of ${typeName(schema)}`,
       )
     }
+    const bounds = this.bounds(json, schema, at)
+    if (typeof value === 'number' && (value < bounds.minimum || value > bounds.maximum)) {
+      throw this.error(`${at}.default`, `${value} is not within the field's bounds`)
+    }
     return {
       name,
       aliases: this.strings(json['aliases'], `${at}.aliases`),
@@ -160,17 +181,26 @@ class Parser {
       default: value,
       doc: typeof json['doc'] === 'string' ? json['doc'] : '',
       unit: typeof json['unit'] === 'string' ? json['unit'] : '',
-      ...this.bounds(json, at),
+      ...bounds,
     }
   }
 
   /** The attributes of JSON Schema, as bounds that include their value. */
-  private bounds(json: JsonObject, path: string): { minimum: number; maximum: number } {
+  private bounds(
+    json: JsonObject,
+    schema: Schema,
+    path: string,
+  ): { minimum: number; maximum: number } {
+    const kinds = schema.kind === 'union' ? schema.branches : [schema]
+    const isNumber = kinds.some((s) => s.kind === 'primitive' && NUMBERS.has(s.type))
+    // A writer of floats that states exactly what is allowed sends the float nearest to the bound.
+    const isFloat = kinds.some((s) => s.kind === 'primitive' && s.type === 'float')
     const number = (key: string): number | undefined => {
       const value = json[key]
       if (value === undefined) return undefined
       if (typeof value !== 'number') throw this.error(`${path}.${key}`, 'is not a number')
-      return value
+      if (!isNumber) throw this.error(`${path}.${key}`, `bounds ${typeName(schema)}, no number`)
+      return isFloat && Math.abs(value) <= FLOAT_MAX ? Math.fround(value) : value
     }
     const above = number('exclusiveMinimum')
     const below = number('exclusiveMaximum')
@@ -211,8 +241,14 @@ class Parser {
     if (typeof own !== 'string' || !FULL_NAME.test(own)) {
       throw this.error(path, 'has no valid name')
     }
-    const namespace = typeof json['namespace'] === 'string' ? json['namespace'] : enclosing
+    const namespace = json['namespace'] ?? enclosing
+    if (typeof namespace !== 'string' || (namespace !== '' && !FULL_NAME.test(namespace))) {
+      throw this.error(path, `has no valid namespace: ${JSON.stringify(namespace)}`)
+    }
     const name = fullName(own, namespace)
+    if (PRIMITIVES.some((primitive) => primitive === name.slice(name.lastIndexOf('.') + 1))) {
+      throw this.error(path, `has the name of a primitive type: ${name}`)
+    }
     const aliases = this.strings(json['aliases'], `${path}.aliases`).map((alias) =>
       fullName(alias, namespaceOf(name)),
     )
@@ -280,7 +316,7 @@ export function matchesDefault(schema: Schema, value: Json): boolean {
       return (
         isObject(value) &&
         schema.fields.every((f) => {
-          const inner = value[f.name] ?? f.default
+          const inner = Object.hasOwn(value, f.name) ? value[f.name] : f.default
           return inner !== undefined && matchesDefault(f.schema, inner)
         })
       )
@@ -298,7 +334,10 @@ function matchesPrimitive(type: PrimitiveName, value: Json): boolean {
     case 'int':
       return Number.isInteger(value) && value === (value as number) << 0
     case 'long':
-      return Number.isInteger(value)
+      return (
+        Number.isInteger(value) &&
+        BigInt(value as number) === BigInt.asIntN(64, BigInt(value as number))
+      )
     case 'float':
     case 'double':
       return typeof value === 'number'

@@ -10,7 +10,7 @@ import { sha256, sha256Hex } from '../hash.ts'
 import { parseJson, readText } from '../json.ts'
 import type { Artefact, ArtefactManifest } from '../scorer/artefact.ts'
 import { type Forest } from './forest.ts'
-import { checkParity } from './gate.ts'
+import { type Parity, checkParity } from './gate.ts'
 import { parseLightGbm } from './lightgbm.ts'
 import { makeTables } from './tables.ts'
 
@@ -24,7 +24,7 @@ const modelManifest = z.looseObject({
   features: z.array(z.looseObject({ name: z.string(), field: z.string() })),
 })
 
-export type BuiltModel = { artefact: Artefact; forest: Forest; probes: number }
+export type BuiltModel = { artefact: Artefact; forest: Forest; parity: Parity }
 
 /**
  * Compiles a model and proves that it scores as its source says.
@@ -71,7 +71,7 @@ export function buildModel(folder: string, module: WebAssembly.Module): BuiltMod
     tables,
     modelHash: sha256(manifestText),
   }
-  return { artefact, forest, probes: checkParity(forest, artefact, module) }
+  return { artefact, forest, parity: checkParity(forest, artefact, module) }
 }
 
 /** Writes an artefact's folder; the manifest comes last, so that a torn write has none. */

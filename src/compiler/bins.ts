@@ -1,7 +1,7 @@
 // Thresholds to bins: which u8 columns a row is quantised into, and which column and bin each split
-// compares. A column is a feature, a missing type, a side for missing values, and a range of at most
-// 255 thresholds; so a feature whose splits differ in where a missing value goes takes two columns,
-// and one with 600 thresholds takes three.
+// compares. A column is a feature, a missing type, a side for missing values, and a range of at
+// most 255 thresholds; so a feature whose splits differ in where a missing value goes takes two
+// columns, and one with 600 thresholds takes three.
 
 import type { Forest, Missing, Split } from './forest.ts'
 

@@ -1,4 +1,5 @@
-// A forest as plain data: what every trainer's format is read into, and what the tables are made of.
+// A forest as plain data: what every trainer's format is read into, and what the tables are made
+// of.
 
 /** What counts as missing at a split (LightGBM's missing type). */
 export type Missing = 'none' | 'nan' | 'zero'
@@ -43,7 +44,8 @@ export function rawScore(forest: Forest, row: ArrayLike<number>): number {
   return sum
 }
 
-function findLeaf(tree: Tree, row: ArrayLike<number>): number {
+/** Number of the leaf that a row ends in. */
+export function findLeaf(tree: Tree, row: ArrayLike<number>): number {
   if (tree.splits.length === 0) return 0
   let node = 0
   while (node >= 0) {
@@ -54,7 +56,7 @@ function findLeaf(tree: Tree, row: ArrayLike<number>): number {
 }
 
 /** Source: LightGBM, Tree::NumericalDecision (include/LightGBM/tree.h). */
-function goesLeft(split: Split, x: number): boolean {
+export function goesLeft(split: Split, x: number): boolean {
   const value = Number.isNaN(x) && split.missing !== 'nan' ? 0 : x
   if (split.missing === 'zero' && Math.abs(value) <= ZERO_THRESHOLD) return split.defaultLeft
   if (split.missing === 'nan' && Number.isNaN(value)) return split.defaultLeft

@@ -4,7 +4,7 @@
 // What would not be scored exactly is refused with line and tree, never approximated.
 
 import { usageError } from '../errors.ts'
-import type { Forest, Missing, Split, Tree } from './forest.ts'
+import { type Forest, type Missing, type Split, type Tree, ZERO_THRESHOLD } from './forest.ts'
 
 /** Bits of decision_type: categorical, default left, and two of the missing type. */
 const CATEGORICAL = 1
@@ -47,11 +47,20 @@ class Parser {
       )
     }
     const sigmoid = this.objective(this.get(header, 'objective'))
-    const features = this.get(header, 'feature_names').value.split(' ')
+    const names = this.get(header, 'feature_names')
+    const features = names.value.split(' ')
+    const most = this.get(header, 'max_feature_idx')
+    if (this.number(most.value, most.line) !== features.length - 1) {
+      const what = `max_feature_idx is ${most.value}, there are ${features.length} names`
+      throw this.error(names.line, what)
+    }
     const sizes = this.get(header, 'tree_sizes')
     const stated = sizes.value === '' ? 0 : sizes.value.split(' ').length
     if (stated !== trees.length) {
       throw this.error(sizes.line, `states ${stated} trees, the file holds ${trees.length}`)
+    }
+    for (const [i, { name, line }] of trees.entries()) {
+      if (name !== `tree ${i}`) throw this.error(line, `Tree=${i} is due, is ${name}`)
     }
     return { features, sigmoid, trees: trees.map((section) => this.tree(section, features.length)) }
   }
@@ -86,7 +95,10 @@ class Parser {
     if (name !== 'binary') throw this.error(entry.line, `the objective "${name}" is not read yet`)
     for (const parameter of parameters) {
       const sigmoid = /^sigmoid:(.+)$/.exec(parameter)?.[1]
-      if (sigmoid !== undefined) return this.number(sigmoid, entry.line)
+      if (sigmoid === undefined) continue
+      const factor = this.number(sigmoid, entry.line)
+      if (factor > 0 && factor < Number.POSITIVE_INFINITY) return factor
+      throw this.error(entry.line, `a sigmoid of ${sigmoid} makes no probability`)
     }
     return 1
   }
@@ -98,6 +110,9 @@ class Parser {
       this.expect(section, 'is_linear', '0', 'linear trees are not read')
     }
     const leaves = this.numbers(section, 'leaf_value', leafCount)
+    if (!leaves.every(Number.isFinite)) {
+      throw this.error(this.get(section, 'leaf_value').line, 'a leaf_value is not finite')
+    }
     const count = leafCount - 1
     if (count === 0) return { splits: [], leaves }
     const feature = this.numbers(section, 'split_feature', count)
@@ -108,10 +123,10 @@ class Parser {
     const splits = feature.map((f, k): Split => {
       const at = `${section.name}, split ${k}`
       const missing = MISSING_TYPES[(type[k]! >> 2) & 3]
-      if (type[k]! & CATEGORICAL) throw this.error(section.line, `${at}: is categorical`)
-      if (!missing || type[k]! > 15) {
+      if (!missing || !Number.isInteger(type[k]) || type[k]! < 0 || type[k]! > 15) {
         throw this.error(section.line, `${at}: decision type ${type[k]} is unknown`)
       }
+      if (type[k]! & CATEGORICAL) throw this.error(section.line, `${at}: is categorical`)
       if (!Number.isInteger(f) || f < 0 || f >= featureCount) {
         throw this.error(section.line, `${at}: feature ${f} is not among the ${featureCount}`)
       }
@@ -119,7 +134,7 @@ class Parser {
       const defaultLeft = (type[k]! & DEFAULT_LEFT) !== 0
       return {
         feature: f,
-        threshold: threshold[k]!,
+        threshold: asPredicted(threshold[k]!),
         missing,
         defaultLeft,
         left: left[k]!,
@@ -135,7 +150,7 @@ class Parser {
     const parents = new Set<number>()
     for (const [k, split] of splits.entries()) {
       for (const child of [split.left, split.right]) {
-        const known = Number.isInteger(child) && child < splits.length && ~child < leafCount
+        const known = Number.isInteger(child) && child < splits.length && child >= -leafCount
         if (!known || (child >= 0 && child <= k) || parents.has(child)) {
           throw this.error(section.line, `${section.name}, split ${k}: child ${child} is no tree`)
         }
@@ -179,4 +194,15 @@ class Parser {
   private error(line: number, what: string) {
     return usageError('model', `${this.place}:${line}: ${what}`)
   }
+}
+
+/**
+ * The threshold that LightGBM's prediction compares with in effect. It drops |x| <= ZERO_THRESHOLD
+ * from a row and reads 0 there, so nothing between two such thresholds tells values apart. Source:
+ * LightGBM, RowPairFunctionFromDenseMatric (src/c_api.cpp).
+ */
+function asPredicted(threshold: number): number {
+  if (Math.abs(threshold) > ZERO_THRESHOLD) return threshold
+  if (threshold >= 0) return ZERO_THRESHOLD
+  return -1.0000000180025096e-35
 }

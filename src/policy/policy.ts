@@ -43,8 +43,8 @@ const policyFile = z.strictObject({
       /** Score = offset - factor * margin, to the nearest point, within lowest and highest. */
       offset: z.number(),
       factor: z.number().positive(),
-      lowest: z.int(),
-      highest: z.int(),
+      lowest: z.int32(),
+      highest: z.int32(),
     })
     .refine((s) => s.lowest < s.highest, 'needs lowest below highest'),
   cutoffs: z

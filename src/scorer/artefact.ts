@@ -7,6 +7,7 @@ import { z } from 'zod'
 import {
   IMAGE_COLUMNS,
   IMAGE_FEATURES,
+  IMAGE_HEADER_BYTES,
   IMAGE_MAGIC,
   IMAGE_MAGIC_VALUE,
   IMAGE_SIZE,
@@ -75,6 +76,10 @@ export function loadArtefact(folder: string): Artefact {
 }
 
 function checkImage(tables: Uint8Array, manifest: ArtefactManifest, path: string): void {
+  if (tables.byteLength < IMAGE_HEADER_BYTES) {
+    const what = `holds ${tables.byteLength} bytes, a header alone has ${IMAGE_HEADER_BYTES}`
+    throw usageError('artefact', `${path}: ${what}`)
+  }
   const view = new DataView(tables.buffer, tables.byteOffset, tables.byteLength)
   const expected: [string, number, number][] = [
     ['magic', IMAGE_MAGIC, IMAGE_MAGIC_VALUE],

@@ -1,6 +1,6 @@
-// The WebAssembly host: one instance of the module with its memory laid out for batches. Filling the
-// input and reading the result are the caller's; deciding is one call. Memory is allocated once, at
-// its maximum: growing would move it under the pointers that librdkafka was given.
+// The WebAssembly host: one instance of the module with its memory laid out for batches. Filling
+// the input and reading the result are the caller's; deciding is one call. Memory is allocated
+// once, at its maximum: growing would move it under the pointers that librdkafka was given.
 
 import {
   CONTEXT_BINS,
@@ -232,6 +232,7 @@ export class Engine {
 
   /** Sets the topic and partition that the decisions name as their input's. */
   setPartition(topic: string, partition: number): void {
+    assert(Buffer.byteLength(topic) <= TOPIC_BYTES_MAX, 'a topic is no longer than Kafka allows')
     let constantAt = this.encodePlanAt + this.encodePlanBytes
     for (const [i, step] of this.makePlan(topic, partition).entries()) {
       const at = this.encodePlanAt + i * ENCODE_STEP_BYTES

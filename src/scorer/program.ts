@@ -3,9 +3,9 @@
 // can be posted to the workers.
 
 import { type Columns, isNumeric, makeDecodePlan } from '../avro/decode-plan.ts'
-import { type Reason, encodeReason } from '../avro/encode-plan.ts'
+import { type Reason, checkDecisionFields, encodeReason } from '../avro/encode-plan.ts'
 import { type SchemaVersion, loadSchemaVersions, newest } from '../avro/schema-files.ts'
-import type { RecordSchema } from '../avro/schema.ts'
+import { type RecordSchema, typeName } from '../avro/schema.ts'
 import { OperatingError, usageError } from '../errors.ts'
 import { compilePolicy } from '../policy/compile.ts'
 import { type Policy, loadPolicy } from '../policy/policy.ts'
@@ -72,9 +72,14 @@ export function makeProgram(
   policy: Policy,
 ): Program {
   const reader = newest(applications)
+  checkId(reader)
+  checkDecisionFields(decisionSchema)
   const columns = layOutColumns(reader, artefact)
   const byField: Columns = new Map(columns.map((field, column) => [field, column]))
   const compiled = compilePolicy(policy, byField)
+  const writers = applications.map((version) => makeWriter(version, reader.schema, byField))
+  const own = writers[applications.indexOf(reader)]!
+  if (!own.plan) throw usageError('schema', own.refusal)
   return {
     modelName: artefact.manifest.name,
     modelHash: artefact.modelHash,
@@ -82,7 +87,7 @@ export function makeProgram(
     policyHash: policy.hash,
     tables: artefact.tables,
     columns,
-    writers: applications.map((version) => makeWriter(version, reader.schema, byField)),
+    writers,
     policyTable: compiled.table,
     reasons: compiled.reasons,
     reasonTexts: compiled.reasons.map((reason) => encodeReason(decisionSchema, reason)),
@@ -100,6 +105,13 @@ export function withWriter(program: Program, version: SchemaVersion): Program {
     ...program,
     writers: [...writers, makeWriter(version, applicationSchema.schema, byField)],
   }
+}
+
+function checkId(reader: SchemaVersion): void {
+  const id = reader.schema.fields.find((field) => field.name === ID_FIELD)
+  if (id && typeName(id.schema) === 'string') return
+  const what = id ? `is ${typeName(id.schema)}` : 'is missing'
+  throw usageError('schema', `${reader.path}: ${ID_FIELD}: must be string, ${what}`)
 }
 
 /** The model's features in its order, then the other numeric fields: all are checked for bounds. */

@@ -49,23 +49,27 @@ export function warmUp(module: WebAssembly.Module, program: Program): void {
 export function sampleRecord(version: SchemaVersion): Uint8Array {
   const writer = new ByteWriter().raw(singleObjectHeader(version.fingerprint))
   for (const field of version.schema.fields) {
-    writeSample(field.schema, Math.min(Math.max(1, field.minimum), field.maximum), writer)
+    writeSample(field.schema, field, writer)
   }
   return writer.take()
 }
 
-function writeSample(schema: Schema, number: number, writer: ByteWriter): void {
+type Bounds = { minimum: number; maximum: number }
+
+function writeSample(schema: Schema, bounds: Bounds, writer: ByteWriter): void {
+  const number = Math.min(Math.max(1, bounds.minimum), bounds.maximum)
   switch (schema.kind) {
     case 'primitive':
       if (schema.type === 'double') writer.double(number)
-      else if (schema.type === 'float') writer.float(number)
-      else if (schema.type === 'int' || schema.type === 'long') writer.long(Math.ceil(number))
+      else if (schema.type === 'float') writer.float(floatWithin(number, bounds))
+      else if (schema.type === 'int' || schema.type === 'long')
+        writer.long(intWithin(number, bounds))
       else if (schema.type === 'boolean') writer.raw(Uint8Array.of(1))
       else if (schema.type !== 'null') writer.string('warm-up')
       return
     case 'union':
       writer.long(schema.branches.length - 1)
-      writeSample(schema.branches[schema.branches.length - 1]!, number, writer)
+      writeSample(schema.branches[schema.branches.length - 1]!, bounds, writer)
       return
     case 'enum':
       writer.long(0)
@@ -74,10 +78,27 @@ function writeSample(schema: Schema, number: number, writer: ByteWriter): void {
       writer.raw(new Uint8Array(schema.size))
       return
     case 'record':
-      for (const field of schema.fields) writeSample(field.schema, number, writer)
+      for (const field of schema.fields) writeSample(field.schema, field, writer)
       return
     default:
       // Arrays and maps: none.
       writer.long(0)
   }
+}
+
+/** The whole number next to x that lies within the bounds. */
+function intWithin(x: number, { maximum }: Bounds): number {
+  return Math.ceil(x) <= maximum ? Math.ceil(x) : Math.floor(x)
+}
+
+/** The float nearest to x, or the one beside it that lies within the bounds. */
+function floatWithin(x: number, { minimum, maximum }: Bounds): number {
+  const float = Math.fround(x)
+  if (float >= minimum && float <= maximum) return float
+  const bits = new Int32Array(Float32Array.of(float).buffer)
+  const up = float < minimum
+  // The bits of a negative float run the other way; beyond 0 they begin anew.
+  if (float === 0) return up ? 1.401298464324817e-45 : -1.401298464324817e-45
+  bits[0]! += up === float > 0 ? 1 : -1
+  return new Float32Array(bits.buffer)[0]!
 }

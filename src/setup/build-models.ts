@@ -18,10 +18,10 @@ function print(result: BuildResult): void {
 function buildAll(): void {
   const module = loadModule(modulePath!)
   for (let i = 0; i < folders.length; i += 2) {
-    const { artefact, probes } = buildModel(folders[i]!, module)
+    const { artefact, parity } = buildModel(folders[i]!, module)
     writeArtefact(artefact, folders[i + 1]!)
     const { trees, tables } = artefact.manifest
-    print({ trees, bytes: tables.bytes, probes })
+    print({ trees, bytes: tables.bytes, probes: parity.probes })
   }
 }
 

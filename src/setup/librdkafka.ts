@@ -1,6 +1,6 @@
-// Step 2: librdkafka, of the version that its package carries, into build/. From the cache; else the
-// prebuilt one; else built from the package's sources. What reaches the cache was opened and has
-// every function that src/rdkafka needs.
+// Step 2: librdkafka, of the version that its package carries, into build/. From the cache; else
+// the prebuilt one; else built from the package's sources. What reaches the cache was opened and
+// has every function that src/rdkafka needs.
 
 import {
   copyFileSync,

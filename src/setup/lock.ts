@@ -1,5 +1,6 @@
-// One set-up at a time in a clone, and one build of a library in the cache. The lock is SQLite's, so
-// the kernel's: it goes with the process that holds it, however that ends, and is never left behind.
+// One set-up at a time in a clone, and one build of a library in the cache. The lock is SQLite's,
+// so the kernel's: it goes with the process that holds it, however that ends, and is never left
+// behind.
 
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'

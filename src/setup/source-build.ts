@@ -2,9 +2,9 @@
 // the prebuilt library cannot be had; takes about a minute on two cores.
 //
 // What that takes, as tried by hiding one program after the other: a C compiler, make and bash, and
-// what every system has (sed, grep, uname). C++ is for a part we do not build, but configure insists
-// on a compiler for it, so it is shown the C compiler. Without python3 all of the library's symbols
-// stay visible, without pkg-config it looks for OpenSSL by trial: both work.
+// what every system has (sed, grep, uname). C++ is for a part we do not build, but configure
+// insists on a compiler for it, so it is shown the C compiler. Without python3 all of the library's
+// symbols stay visible, without pkg-config it looks for OpenSSL by trial: both work.
 
 import { cpSync, mkdirSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -32,7 +32,7 @@ export type Tools = { compiler: string; make: string; bash: string }
 export type BuildOptions = {
   version: string
   sourceFolder: string
-  /** Empty and ours alone; the sources are copied into it, as node_modules is not ours to change. */
+  /** Empty and ours; the sources are copied into it, as node_modules is not ours to change. */
   scratchFolder: string
   logPath: string
   environment: Readonly<Record<string, string | undefined>>
@@ -79,7 +79,7 @@ function isCompilation(line: string): boolean {
   return / -c \S+\.c /.test(line)
 }
 
-/** Makes a function that runs a program of the build, logs what it prints and throws if it fails. */
+/** Makes a function that runs a program of the build, logs its output and throws if it fails. */
 function commandRunner(options: BuildOptions, folder: string, compiler: string) {
   const { version, logPath } = options
   const environment = {

@@ -1,5 +1,6 @@
 // Stamps: the hash of everything that something was made from, kept beside it, so that it is made
-// again when and only when one of them changed. By content, as a checkout changes every file's time.
+// again when and only when one of them changed. By content, as a checkout changes every file's
+// time.
 
 import { mkdirSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'

@@ -225,7 +225,9 @@ test('a schema that cannot be resolved is refused with both names and the field'
   expect(missing).toContain('loan_amount')
 
   const text = variant((fields) =>
-    fields.map((field) => (field.name === 'loan_amount' ? { ...field, type: 'string' } : field)),
+    fields.map((field) =>
+      field.name === 'loan_amount' ? { name: field.name, type: 'string' } : field,
+    ),
   )
   const other = await foreign(folder.file('b.avro'), text, [{ ...good, loan_amount: '5' }])
   expect(await refusal(() => collect(openForTest(other)))).toStartWith(`${other}: its schema`)

@@ -1,0 +1,504 @@
+// Schema resolution: what a writer's field becomes in the reader's columns, seen from the row that
+// WebAssembly reads with the plan; and which pairs are refused, with their reason.
+
+import { describe, expect, test } from 'bun:test'
+import avsc from 'avsc'
+import {
+  STATUS_BAD_BRANCH,
+  STATUS_OK,
+  STEP_BYTES,
+  STEP_CODE,
+  DECODE_END,
+} from '../../assembly/layout.ts'
+import { isNullable, isNumeric, makeDecodePlan } from '../../src/avro/decode-plan.ts'
+import { type Json, parseRecord, parseSchema } from '../../src/avro/schema.ts'
+import type { Program } from '../../src/scorer/program.ts'
+import {
+  type Status,
+  decode,
+  engineOf,
+  fieldOf,
+  idOf,
+  programOf,
+  rowOf,
+  schemaVersion,
+  withHeader,
+} from '../support/engine.ts'
+
+type Attributes = { [key: string]: Json }
+
+/** An application of an id and these fields. */
+function applicationOf(...fields: Json[]): Json {
+  return {
+    type: 'record',
+    name: 'LoanApplication',
+    fields: [{ name: 'application_id', type: 'string' }, ...fields],
+  }
+}
+
+function field(name: string, type: Json, attributes: Attributes = {}): Json {
+  return { name, type, ...attributes }
+}
+
+/** The program that reads both; the writer's entry is the first. */
+function programFor(writer: Json, reader: Json): Program {
+  const versions = [schemaVersion(writer, 1), schemaVersion(reader, 2)] as const
+  const isSame = versions[0].fingerprint === versions[1].fingerprint
+  return programOf({ applications: isSame ? [versions[1]] : [...versions] })
+}
+
+type Read = { status: Status; field: string; row: Record<string, number>; id: string }
+
+/** Writes the value with avsc, unions wrapped, and reads it as the reader's. */
+function readThrough(writer: Json, reader: Json, value: Attributes): Read {
+  const program = programFor(writer, reader)
+  expect(program.writers[0]!.refusal).toBe('')
+  const engine = engineOf(program, 4, 4096)
+  const type = avsc.Type.forSchema(writer as avsc.Schema, { wrapUnions: 'always' })
+  const body = type.toBuffer({ application_id: 'app-1', ...value })
+  const [status] = decode(engine, [withHeader(schemaVersion(writer), body)])
+  const id = new TextDecoder().decode(idOf(engine, 0))
+  return { status: status!, field: fieldOf(engine, 0), row: rowOf(engine, 0), id }
+}
+
+function refusalOf(writer: Json, reader: Json): string {
+  return programFor(writer, reader).writers[0]!.refusal
+}
+
+const OK: Status = { code: STATUS_OK, field: 0 }
+
+describe('promotions', () => {
+  /** A value of each type that all it may become can hold. */
+  const VALUES: { [type: string]: Json } = {
+    boolean: true,
+    int: -1234567,
+    long: 1234567890123,
+    float: 0.5,
+    double: 0.1,
+  }
+  /** Specification, "Schema Resolution". */
+  const PROMOTED: { [type: string]: string[] } = {
+    boolean: ['boolean'],
+    int: ['int', 'long', 'float', 'double'],
+    long: ['long', 'float', 'double'],
+    float: ['float', 'double'],
+    double: ['double'],
+    bytes: [],
+    string: [],
+  }
+  const NUMERIC = ['boolean', 'int', 'long', 'float', 'double']
+  const pairs = Object.keys(PROMOTED).flatMap((w) => NUMERIC.map((r) => [w, r] as const))
+  const isAllowed = ([w, r]: readonly [string, string]) => PROMOTED[w]!.includes(r)
+
+  test.each(pairs.filter(isAllowed))('%s is read as %s', (writer, reader) => {
+    const value = VALUES[writer]!
+    const read = readThrough(applicationOf(field('x', writer)), applicationOf(field('x', reader)), {
+      x: value,
+    })
+    expect(read.status).toEqual(OK)
+    expect(read.row).toEqual({
+      x: reader === 'float' ? Math.fround(value as number) : Number(value),
+    })
+    expect(read.id).toBe('app-1')
+  })
+
+  test.each(pairs.filter((pair) => !isAllowed(pair)))('%s is not read as %s', (writer, reader) => {
+    const refused = refusalOf(applicationOf(field('x', writer)), applicationOf(field('x', reader)))
+    expect(refused).toBe(`schemas/test/1.avsc: x: ${writer} cannot be read as ${reader}`)
+  })
+
+  test('an id written as bytes is read as a string', () => {
+    const writer: Json = {
+      type: 'record',
+      name: 'LoanApplication',
+      fields: [field('application_id', 'bytes')],
+    }
+    const value = { application_id: Buffer.from('äöü') as unknown as Json }
+    const read = readThrough(writer, applicationOf(), value)
+    expect([read.status, read.id]).toEqual([OK, 'äöü'])
+  })
+
+  // A reader's float holds floats: by the specification the int becomes the float 16777216, and the
+  // default 0.1 the float 0.10000000149011612, as if a writer had written it. The row gets the
+  // double instead, so the same application scores differently by which schema wrote it.
+  test('what becomes a float is rounded to one', () => {
+    const reader = applicationOf(field('x', 'float', { default: 0.1 }))
+    expect(readThrough(applicationOf(field('x', 'int')), reader, { x: 16777217 }).row['x']).toBe(
+      16777216,
+    )
+    expect(readThrough(applicationOf(), reader, {}).row['x']).toBe(Math.fround(0.1))
+  })
+})
+
+describe('null', () => {
+  const nullable = (type: string, nullFirst: boolean): Json =>
+    nullFirst ? ['null', type] : [type, 'null']
+  const CASES = ['boolean', 'int', 'long', 'float', 'double'].flatMap((type) =>
+    [true, false].flatMap((writerFirst) =>
+      [true, false].map((readerFirst) => [type, writerFirst, readerFirst] as const),
+    ),
+  )
+
+  test.each(CASES)('%s and null, null first in the writer: %p, in the reader: %p', (type, w, r) => {
+    const writer = applicationOf(field('x', nullable(type, w)), field('y', 'double'))
+    const reader = applicationOf(field('x', nullable(type, r)), field('y', 'double'))
+    const value = type === 'boolean' ? true : 42
+    const written = readThrough(writer, reader, { x: { [type]: value }, y: 7 })
+    expect([written.status, written.row]).toEqual([OK, { x: Number(value), y: 7 }])
+    const absent = readThrough(writer, reader, { x: null, y: 7 })
+    expect([absent.status, absent.row]).toEqual([OK, { x: Number.NaN, y: 7 }])
+  })
+
+  test.each(CASES)('%s or null (first: %p) is read as one that has no null', (type, w) => {
+    const writer = applicationOf(field('x', nullable(type, w)))
+    const reader = applicationOf(field('x', type))
+    const value = type === 'boolean' ? true : 42
+    expect(readThrough(writer, reader, { x: { [type]: value } }).row).toEqual({ x: Number(value) })
+    const absent = readThrough(writer, reader, { x: null })
+    expect([absent.status.code, absent.field]).toEqual([STATUS_BAD_BRANCH, 'x'])
+  })
+
+  test.each(['boolean', 'int', 'long', 'float', 'double'])(
+    '%s is read as one that may be null',
+    (type) => {
+      const reader = applicationOf(field('x', ['null', type], { default: null }))
+      const value = type === 'boolean' ? false : 42
+      const read = readThrough(applicationOf(field('x', type)), reader, { x: value })
+      expect([read.status, read.row]).toEqual([OK, { x: Number(value) }])
+    },
+  )
+
+  test('a promotion within a union is made', () => {
+    const writer = applicationOf(field('x', ['int', 'null']))
+    const reader = applicationOf(field('x', ['null', 'double']))
+    expect(readThrough(writer, reader, { x: { int: -3 } }).row).toEqual({ x: -3 })
+    expect(readThrough(writer, reader, { x: null }).row).toEqual({ x: Number.NaN })
+  })
+
+  // That writer alone is refused, or all its records hold null.
+  describe.each([
+    ['null', 'null'],
+    ['null or string', ['null', 'string']],
+    ['null or bytes', ['bytes', 'null']],
+  ] satisfies [string, Json][])('a writer that had only %s', (_, type) => {
+    test('does not end the program', () => {
+      const reader = applicationOf(field('x', ['null', 'double'], { default: null }))
+      expect(() => programFor(applicationOf(field('x', type)), reader)).not.toThrow()
+    })
+  })
+
+  // That null can be read says nothing of the number beside it.
+  test.each([
+    ['long', 'int'],
+    ['double', 'int'],
+    ['double', 'float'],
+    ['boolean', 'double'],
+    ['int', 'boolean'],
+  ])('null or %s is not read as null or %s', (writer, reader) => {
+    const refused = refusalOf(
+      applicationOf(field('x', ['null', writer])),
+      applicationOf(field('x', ['null', reader])),
+    )
+    expect(refused).toContain('x: ')
+  })
+})
+
+describe('fields', () => {
+  const x = field('x', 'double')
+
+  test('order does not matter, names do', () => {
+    const writer: Json = {
+      type: 'record',
+      name: 'LoanApplication',
+      fields: [field('b', 'int'), field('application_id', 'string'), field('a', 'double')],
+    }
+    const reader = applicationOf(field('a', 'double'), field('b', 'int'))
+    const read = readThrough(writer, reader, { a: 0.5, b: 3 })
+    expect([read.status, read.row, read.id]).toEqual([OK, { a: 0.5, b: 3 }, 'app-1'])
+  })
+
+  const DEFAULTS: [type: Json, value: Json, column: number][] = [
+    ['int', 5, 5],
+    ['long', -9007199254740991, -9007199254740991],
+    ['double', 0.1, 0.1],
+    ['double', -0, -0],
+    ['float', 0.5, 0.5],
+    ['boolean', true, 1],
+    ['boolean', false, 0],
+    [['null', 'double'], null, Number.NaN],
+    [['double', 'null'], 2.5, 2.5],
+    [['null', 'int'], 7, 7],
+  ]
+  test.each(DEFAULTS)('one the writer lacks has its default: %j, %j', (type, value, column) => {
+    const reader = applicationOf(field('x', type, { default: value }), field('y', 'int'))
+    const read = readThrough(applicationOf(field('y', 'int')), reader, { y: 1 })
+    expect(read.status).toEqual(OK)
+    expect(Object.is(read.row['x'], column)).toBeTrue()
+    expect(read.row['y']).toBe(1)
+  })
+
+  test('one the writer lacks and that has no default makes the writer unreadable', () => {
+    const refused = refusalOf(applicationOf(), applicationOf(x))
+    expect(refused).toBe('schemas/test/1.avsc: x: is not in the writer and has no default')
+  })
+
+  test('one the reader does not count has no use for its default', () => {
+    const reader = applicationOf(x, field('note', 'string', { default: '' }))
+    expect(readThrough(applicationOf(x), reader, { x: 1 }).row).toEqual({ x: 1 })
+  })
+
+  test('a field without a default is missed even when it is no number', () => {
+    const refused = refusalOf(applicationOf(x), applicationOf(x, field('note', 'string')))
+    expect(refused).toBe('schemas/test/1.avsc: note: is not in the writer and has no default')
+  })
+
+  test('the id has no default, even when the schema states one', () => {
+    const reader: Json = {
+      type: 'record',
+      name: 'LoanApplication',
+      fields: [field('application_id', 'string', { default: 'none' }), x],
+    }
+    const writer: Json = { type: 'record', name: 'LoanApplication', fields: [x] }
+    const refused = refusalOf(writer, reader)
+    expect(refused).toBe('schemas/test/1.avsc: application_id: identifies the record')
+  })
+
+  test("an alias of the reader's field finds the writer's old name", () => {
+    const reader = applicationOf(field('x', 'double', { aliases: ['old', 'older'] }))
+    expect(readThrough(applicationOf(field('older', 'int')), reader, { older: 3 }).row).toEqual({
+      x: 3,
+    })
+  })
+
+  test('an alias finds the id', () => {
+    const reader: Json = {
+      type: 'record',
+      name: 'LoanApplication',
+      fields: [field('application_id', 'string', { aliases: ['id'] })],
+    }
+    const writer: Json = {
+      type: 'record',
+      name: 'LoanApplication',
+      fields: [field('application_id', 'int'), field('id', 'string')],
+    }
+    // The new name stands for an older thing there, and its type gives it away.
+    expect(refusalOf(writer, reader)).toBe(
+      'schemas/test/1.avsc: application_id: int cannot be read as string',
+    )
+  })
+
+  test("an alias of the writer's field means nothing to the reader", () => {
+    const writer = applicationOf(field('x', 'double', { aliases: ['y'] }))
+    const refused = refusalOf(writer, applicationOf(field('y', 'double')))
+    expect(refused).toBe('schemas/test/1.avsc: y: is not in the writer and has no default')
+  })
+
+  // A writer that keeps a field beside its successor.
+  test('the name outweighs an alias, whichever comes first', () => {
+    const reader = applicationOf(field('x', 'double', { aliases: ['old'] }))
+    for (const names of [
+      ['old', 'x'],
+      ['x', 'old'],
+    ]) {
+      const writer = applicationOf(...names.map((name) => field(name, 'double')))
+      expect(readThrough(writer, reader, { x: 1, old: 2 }).row).toEqual({ x: 1 })
+    }
+  })
+
+  test('bounds are those of the reader', () => {
+    const writer = applicationOf(field('x', 'double', { minimum: 100 }))
+    const reader = applicationOf(field('x', 'double', { maximum: 10 }))
+    expect(readThrough(writer, reader, { x: 10 }).status).toEqual(OK)
+    expect(readThrough(writer, reader, { x: 11 }).field).toBe('x')
+  })
+})
+
+describe('fields that are skipped', () => {
+  const record: Json = {
+    type: 'record',
+    name: 'S',
+    fields: [
+      { name: 'a', type: 'int' },
+      { name: 't', type: { type: 'record', name: 'T', fields: [{ name: 'b', type: 'string' }] } },
+    ],
+  }
+  const union: Json = ['null', 'int', 'string', { type: 'fixed', name: 'F', size: 3 }]
+  const SKIPPED: [what: string, type: Json, value: Json | Uint8Array][] = [
+    ['null', 'null', null],
+    ['boolean', 'boolean', true],
+    ['int', 'int', -2147483648],
+    ['long', 'long', 9007199254740990],
+    ['float', 'float', 1.5],
+    ['double', 'double', 1.5],
+    ['bytes', 'bytes', Buffer.from([1, 2, 3])],
+    ['an empty string', 'string', ''],
+    ['a string', 'string', 'not of interest'.repeat(20)],
+    ['an enum', { type: 'enum', name: 'E', symbols: ['A', 'B'] }, 'B'],
+    ['a fixed', { type: 'fixed', name: 'F', size: 5 }, Buffer.alloc(5, 7)],
+    ['a fixed of no bytes', { type: 'fixed', name: 'F', size: 0 }, Buffer.alloc(0)],
+    ['a record', record, { a: 300, t: { b: 'x' } }],
+    ['an empty record', { type: 'record', name: 'S', fields: [] }, {}],
+    ['a union: null', union, null],
+    ['a union: int', union, { int: 99999 }],
+    ['a union: string', union, { string: 'abc' }],
+    ['a union: fixed', union, { F: Buffer.from('xyz') as unknown as Json }],
+    ['a nullable one', ['string', 'null'], { string: 'abc' }],
+    ['a union of one', ['double'], { double: 1 }],
+  ]
+
+  test.each(SKIPPED)('%s, unknown to the reader', (_, type, value) => {
+    const writer = applicationOf(field('a', 'int'), field('x', type), field('z', 'double'))
+    const reader = applicationOf(field('z', 'double'), field('a', 'int'))
+    const read = readThrough(writer, reader, { a: 1, x: value as Json, z: 2 })
+    expect([read.status, read.row]).toEqual([OK, { z: 2, a: 1 }])
+  })
+
+  test.each(SKIPPED.slice(6, 12))('%s, known to both and no number', (_, type, value) => {
+    const writer = applicationOf(field('x', type), field('z', 'double'))
+    const read = readThrough(writer, writer, { x: value as Json, z: 2 })
+    expect([read.status, read.row]).toEqual([OK, { z: 2 }])
+  })
+
+  test('a field within a skipped record is named by its path', () => {
+    const version = schemaVersion(applicationOf(field('s', record)))
+    const reader = parseRecord(applicationOf(), 'r.avsc')
+    const plan = makeDecodePlan(version.schema, reader, new Map(), 'application_id')
+    expect(plan.fields).toEqual(['application_id', 's.a', 's.t.b'])
+  })
+})
+
+describe('pairs that are refused', () => {
+  const fixed = (name: string, size: number): Json => ({ type: 'fixed', name, size })
+  const enumOf = (name: string): Json => ({ type: 'enum', name, symbols: ['A'] })
+  const CASES: [writer: Json, reader: Json, why: string][] = [
+    ['string', 'double', 'string cannot be read as double'],
+    ['double', 'string', 'double cannot be read as string'],
+    [fixed('F', 2), fixed('F', 3), 'F cannot be read as F'],
+    [fixed('F', 2), fixed('G', 2), 'F cannot be read as G'],
+    [enumOf('E'), enumOf('D'), 'E cannot be read as D'],
+    ['string', ['null', 'double'], 'string cannot be read as union of null, double'],
+    [['string', 'bytes'], 'double', 'union of string, bytes cannot be read as double'],
+    [['double', 'string'], 'double', 'union of double, string is not read as a number'],
+    [['null', 'int', 'double'], 'double', 'union of null, int, double is not read as a number'],
+    [['double'], 'double', 'union of double is not read as a number'],
+    [{ type: 'map', values: 'int' }, 'double', 'map is not read yet'],
+    [enumOf('E'), 'string', 'E is not read yet'],
+  ]
+  test.each(CASES)('%j as %j', (writer, reader, why) => {
+    const refused = refusalOf(applicationOf(field('x', writer)), applicationOf(field('x', reader)))
+    expect(refused).toBe(`schemas/test/1.avsc: x: ${why}`)
+  })
+
+  const UNSKIPPABLE: [type: Json, why: string][] = [
+    [{ type: 'array', items: 'int' }, 'x: array is not read yet'],
+    [{ type: 'map', values: 'int' }, 'x: map is not read yet'],
+    [['null', { type: 'array', items: 'int' }], 'x: array is not read yet'],
+    [['null', { type: 'record', name: 'S', fields: [] }], 'x: S is not read yet'],
+  ]
+  test.each(UNSKIPPABLE)('%j, even when it is only to be skipped', (type, why) => {
+    const refused = refusalOf(applicationOf(field('x', type)), applicationOf())
+    expect(refused).toBe(`schemas/test/1.avsc: ${why}`)
+  })
+
+  test('a record that contains itself', () => {
+    const writer = applicationOf(field('x', 'LoanApplication'))
+    expect(refusalOf(writer, applicationOf())).toMatch(
+      /^schemas\/test\/1\.avsc: x\.x\..*: is nested too deeply$/,
+    )
+  })
+
+  // Records that hold the one before three times make 3^depth steps.
+  test('records that unfold without end', () => {
+    let type: Json = { type: 'record', name: 'L0', fields: [field('a', 'int')] }
+    for (let i = 1; i <= 7; i++) {
+      const known = `L${i - 1}`
+      type = {
+        type: 'record',
+        name: `L${i}`,
+        fields: [field('a', type), field('b', known), field('c', known)],
+      }
+    }
+    expect(refusalOf(applicationOf(field('x', type)), applicationOf())).toContain('x')
+  })
+
+  test('an enum or fixed is known by an alias of the reader, whatever the namespace', () => {
+    const aliased: Json = { type: 'fixed', name: 'a.G', aliases: ['F'], size: 2 }
+    const writer = applicationOf(field('x', fixed('b.F', 2)), field('z', 'int'))
+    const reader = applicationOf(field('x', aliased), field('z', 'int'))
+    expect(
+      readThrough(writer, reader, { x: Buffer.alloc(2) as unknown as Json, z: 9 }).row,
+    ).toEqual({ z: 9 })
+  })
+
+  test('an id that may be null', () => {
+    const writer: Json = {
+      type: 'record',
+      name: 'LoanApplication',
+      fields: [field('application_id', ['null', 'string'])],
+    }
+    expect(refusalOf(writer, applicationOf())).toBe(
+      'schemas/test/1.avsc: application_id: identifies the record',
+    )
+  })
+
+  test.each([
+    ['is a long', [field('application_id', 'long')]],
+    ['is missing', [field('x', 'double')]],
+  ])('a reader whose id %s', (_, fields) => {
+    const json: Json = { type: 'record', name: 'LoanApplication', fields }
+    expect(() => programFor(json, json)).toThrow('application_id')
+  })
+
+  test.each([
+    ['a nested record', { type: 'record', name: 'S', fields: [{ name: 'y', type: 'int' }] }],
+    ['an array', { type: 'array', items: 'int' }],
+    ['a union of two numbers', ['double', 'int']],
+  ] satisfies [string, Json][])('a reader that cannot read what itself wrote: %s', (_, type) => {
+    const json = applicationOf(field('x', type))
+    expect(() => programFor(json, json)).toThrow()
+  })
+})
+
+describe('the plan', () => {
+  test('ends with the step that ends it', () => {
+    const record = parseRecord(applicationOf(field('x', 'double')), 'r.avsc')
+    const { bytes } = makeDecodePlan(record, record, new Map([['x', 0]]), 'application_id')
+    expect(bytes.length % STEP_BYTES).toBe(0)
+    const last = new DataView(bytes.buffer).getUint32(bytes.length - STEP_BYTES + STEP_CODE, true)
+    expect(last).toBe(DECODE_END)
+  })
+
+  test.each([
+    ['boolean', true, false],
+    ['int', true, false],
+    ['long', true, false],
+    ['float', true, false],
+    ['double', true, false],
+    ['null', false, false],
+    ['string', false, false],
+    ['bytes', false, false],
+    [['null', 'int'], true, true],
+    [['double', 'null'], true, true],
+    [['null', 'string'], false, true],
+    [['null', 'int', 'double'], false, true],
+    [{ type: 'array', items: 'int' }, false, false],
+  ] satisfies [Json, boolean, boolean][])(
+    '%j: is a number: %p, may be null: %p',
+    (type, numeric, nullable) => {
+      const schema = parseSchema(type, 'r.avsc')
+      expect([isNumeric(schema), isNullable(schema)]).toEqual([numeric, nullable])
+    },
+  )
+
+  test('a writer is refused alone: the others stay readable', () => {
+    const versions = [
+      schemaVersion(applicationOf(field('x', 'string')), 1),
+      schemaVersion(applicationOf(field('x', 'int')), 2),
+      schemaVersion(applicationOf(field('x', 'double')), 3),
+    ]
+    const { writers } = programOf({ applications: versions })
+    expect(writers.map((writer) => writer.plan !== undefined)).toEqual([false, true, true])
+    expect(writers.map((writer) => writer.version)).toEqual([1, 2, 3])
+    expect(writers[0]!.refusal).toBe('schemas/test/1.avsc: x: string cannot be read as double')
+  })
+})

@@ -1,0 +1,289 @@
+// From a model's folder to an artefact and back: what is built, that it is the same again, and
+// every way in which manifest, source and tables may not belong together.
+
+import { afterAll, describe, expect, test } from 'bun:test'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { IMAGE_VERSION, IMAGE_VERSION_VALUE } from '../../assembly/layout.ts'
+import { buildModel, writeArtefact } from '../../src/compiler/artefact.ts'
+import { sha256Hex } from '../../src/hash.ts'
+import { fromRoot } from '../../src/paths.ts'
+import { loadArtefact } from '../../src/scorer/artefact.ts'
+import { refusal, wasmModule } from '../support/engine.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'loanstream-artefact-'))
+afterAll(() => rmSync(root, { recursive: true }))
+
+let count = 0
+
+/** A copy of the default model's folder, with its manifest and source changed. */
+function modelFolder(
+  changeManifest: (manifest: Record<string, unknown>) => void = () => undefined,
+  changeSource: (text: string) => string = (text) => text,
+): string {
+  const folder = join(root, `model-${count++}`)
+  for (const file of ['manifest.json', 'model.txt']) {
+    cpSync(fromRoot(`models/default/${file}`), join(folder, file), { recursive: true })
+  }
+  const source = changeSource(readFileSync(join(folder, 'model.txt'), 'utf8'))
+  writeFileSync(join(folder, 'model.txt'), source)
+  const path = join(folder, 'manifest.json')
+  const manifest = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>
+  manifest['sha256'] = sha256Hex(source)
+  changeManifest(manifest)
+  writeFileSync(path, `${JSON.stringify(manifest, null, 2)}\n`)
+  return folder
+}
+
+/** A written artefact, after a change to its files. */
+function artefactFolder(change: (folder: string) => void = () => undefined): string {
+  const folder = join(root, `artefact-${count++}`)
+  writeArtefact(built.artefact, folder)
+  change(folder)
+  return folder
+}
+
+const built = buildModel(fromRoot('models/default'), wasmModule)
+
+describe('a build', () => {
+  test('says what it was made of', () => {
+    const { manifest, tables, modelHash } = built.artefact
+    const source = readFileSync(fromRoot('models/default/model.txt'))
+    const ownManifest = readFileSync(fromRoot('models/default/manifest.json'))
+    expect(manifest).toMatchObject({
+      artefact: 1,
+      name: 'default',
+      model: sha256Hex(ownManifest),
+      source: { format: 'lightgbm-text', file: 'model.txt', sha256: sha256Hex(source) },
+      trees: 125,
+      leaves_max: 4,
+      tables: { file: 'tables.bin', bytes: tables.length, sha256: sha256Hex(tables) },
+    })
+    expect(Buffer.from(modelHash).toString('hex')).toBe(manifest.model)
+    expect(manifest.features.length).toBe(22)
+    expect(built.parity.probes).toBeGreaterThan(700)
+  })
+
+  test.each(['models/default', 'bench/model'])(
+    'of %s gives the same bytes again, and those of the set-up',
+    (model) => {
+      const folder = join(root, `again-${count++}`)
+      writeArtefact(buildModel(fromRoot(model), wasmModule).artefact, folder)
+      for (const file of ['manifest.json', 'tables.bin']) {
+        const bytes = readFileSync(join(folder, file))
+        expect(sha256Hex(bytes)).toBe(sha256Hex(readFileSync(fromRoot(`build/${model}/${file}`))))
+      }
+    },
+  )
+
+  test('does not depend on the folder it lies in', () => {
+    const folder = join(root, `elsewhere-${count++}`)
+    for (const file of ['manifest.json', 'model.txt']) {
+      cpSync(fromRoot(`models/default/${file}`), join(folder, file), { recursive: true })
+    }
+    expect(buildModel(folder, wasmModule).artefact).toEqual(built.artefact)
+  })
+
+  test('of a renamed model is another model, with the same tables', () => {
+    const renamed = buildModel(
+      modelFolder((manifest) => (manifest['name'] = 'other')),
+      wasmModule,
+    ).artefact
+    expect(renamed.tables).toEqual(built.artefact.tables)
+    expect(renamed.manifest.model).not.toBe(built.artefact.manifest.model)
+  })
+})
+
+describe('a build is refused', () => {
+  type Change = Parameters<typeof modelFolder>[0]
+  const features =
+    (change: (list: { name: string; field: string }[]) => void): Change =>
+    (manifest) =>
+      change(manifest['features'] as { name: string; field: string }[])
+
+  const MANIFESTS: [what: string, change: Change, why: string][] = [
+    ['without a name', (m) => delete m['name'], 'manifest.json: name: '],
+    ['of another format', (m) => (m['format'] = 'xgboost'), 'manifest.json: format: '],
+    ['for another objective', (m) => (m['objective'] = 'regression'), 'manifest.json: objective: '],
+    ['without features', (m) => delete m['features'], 'manifest.json: features: '],
+    [
+      'with a feature that rests on nothing',
+      features((list) => delete (list[3] as { field?: string }).field),
+      'manifest.json: features.3.field: ',
+    ],
+    [
+      "with two features in each other's place",
+      features((list) => list.splice(0, 2, list[1]!, list[0]!)),
+      'features are not those of ',
+    ],
+    ['with a feature too few', features((list) => list.pop()), 'features are not those of '],
+    [
+      'with a feature of another name',
+      features((list) => (list[0]!.name = 'amount')),
+      'features are not those of ',
+    ],
+    ['of a source that is not there', (m) => (m['source'] = 'none.txt'), 'none.txt: ENOENT'],
+    [
+      'of another source',
+      (m) => (m['sha256'] = 'ab'.repeat(32)),
+      `manifest.json states ${'ab'.repeat(32)}`,
+    ],
+  ]
+  test.each(MANIFESTS)('%s', (_, change, why) => {
+    const folder = modelFolder(change)
+    const error = refusal(() => buildModel(folder, wasmModule))
+    expect(error.message).toContain(folder)
+    expect(error.message).toContain(why)
+    expect(error.kind).toBe('usage')
+  })
+
+  test('of an edited source, with both hashes', () => {
+    const folder = modelFolder()
+    const path = join(folder, 'model.txt')
+    const text = readFileSync(path, 'utf8')
+    writeFileSync(path, text.replace('leaf_value=', 'leaf_value=-'))
+    const message = refusal(() => buildModel(folder, wasmModule)).message
+    expect(message).toStartWith(`${path}: has SHA-256 ${sha256Hex(readFileSync(path))}, `)
+    expect(message).toEndWith(` states ${sha256Hex(text)}`)
+  })
+
+  test('of a damaged source whose hash was renewed, with file and line', () => {
+    const folder = modelFolder(undefined, (text) => text.slice(0, 3000))
+    expect(refusal(() => buildModel(folder, wasmModule)).message).toMatch(/model\.txt:[0-9]+: /)
+  })
+
+  test('of a manifest that is no JSON, with line and column', () => {
+    const folder = modelFolder()
+    writeFileSync(join(folder, 'manifest.json'), '{\n  "name": \n}')
+    expect(refusal(() => buildModel(folder, wasmModule)).message).toContain('manifest.json:3:1: ')
+  })
+})
+
+describe('loading', () => {
+  test('gives back what was written', () => {
+    expect(loadArtefact(artefactFolder())).toEqual({
+      ...built.artefact,
+      tables: expect.anything() as Uint8Array,
+    })
+    expect(sha256Hex(loadArtefact(artefactFolder()).tables)).toBe(sha256Hex(built.artefact.tables))
+  })
+
+  test('what is written again replaces what was there', () => {
+    const folder = artefactFolder((path) => writeFileSync(join(path, 'tables.bin'), 'other'))
+    expect(() => loadArtefact(folder)).toThrow('SHA-256')
+    writeArtefact(built.artefact, folder)
+    expect(loadArtefact(folder).manifest.name).toBe('default')
+  })
+
+  /** Changes the tables and lets the manifest state their new hash. */
+  const withTables = (change: (tables: Uint8Array) => Uint8Array) => (folder: string) => {
+    const tables = change(built.artefact.tables.slice())
+    writeFileSync(join(folder, 'tables.bin'), tables)
+    withManifest((m) => ((m['tables'] as { sha256: string }).sha256 = sha256Hex(tables)))(folder)
+  }
+  const withManifest =
+    (change: (manifest: Record<string, unknown>) => void) => (folder: string) => {
+      const path = join(folder, 'manifest.json')
+      const manifest = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>
+      change(manifest)
+      writeFileSync(path, JSON.stringify(manifest))
+    }
+  const setU32 = (tables: Uint8Array, at: number, value: number) => {
+    new DataView(tables.buffer).setUint32(at, value, true)
+    return tables
+  }
+
+  const DAMAGED: [what: string, change: (folder: string) => void, why: string][] = [
+    ['a folder that is empty', (f) => rmSync(join(f, 'manifest.json')), 'manifest.json: ENOENT'],
+    ['no tables', (f) => rmSync(join(f, 'tables.bin')), 'tables.bin: ENOENT'],
+    [
+      'a manifest that is no JSON',
+      (f) => writeFileSync(join(f, 'manifest.json'), '{'),
+      'manifest.json:1:2: ',
+    ],
+    [
+      'an artefact of another version',
+      withManifest((m) => (m['artefact'] = 2)),
+      'manifest.json: artefact: ',
+    ],
+    [
+      'a manifest without a model',
+      withManifest((m) => delete m['model']),
+      'manifest.json: model: ',
+    ],
+    [
+      'a model that is no hash',
+      withManifest((m) => (m['model'] = 'ABC')),
+      'manifest.json: model: ',
+    ],
+    [
+      'tables cut short',
+      (f) => writeFileSync(join(f, 'tables.bin'), built.artefact.tables.subarray(0, 1000)),
+      'tables.bin: has SHA-256 ',
+    ],
+    [
+      'tables with a byte behind them',
+      (f) =>
+        writeFileSync(join(f, 'tables.bin'), Buffer.concat([built.artefact.tables, Buffer.of(0)])),
+      'tables.bin: has SHA-256 ',
+    ],
+    [
+      'another layout',
+      withTables((t) => setU32(t, IMAGE_VERSION, IMAGE_VERSION_VALUE + 1)),
+      `layout version is ${IMAGE_VERSION_VALUE + 1}, ${IMAGE_VERSION_VALUE} is due; build the model again`,
+    ],
+    ['no image', withTables((t) => setU32(t, 0, 0)), 'tables.bin: magic is 0, '],
+    [
+      'an image that is longer than the file',
+      withTables((t) => t.slice(0, -64)),
+      'tables.bin: size is ',
+    ],
+    [
+      'other features',
+      withManifest((m) => (m['features'] as unknown[]).pop()),
+      'tables.bin: features is 22, 21 is due',
+    ],
+    [
+      'another number of trees',
+      withManifest((m) => (m['trees'] = 124)),
+      'tables.bin: trees is 125, 124 is due',
+    ],
+    [
+      'another number of columns',
+      withManifest((m) => (m['columns'] = 1)),
+      'tables.bin: columns is ',
+    ],
+  ]
+  test.each(DAMAGED)('refuses %s', (_, change, why) => {
+    const folder = artefactFolder(change)
+    const error = refusal(() => loadArtefact(folder))
+    expect(error.message).toContain(folder)
+    expect(error.message).toContain(why)
+    expect(error.kind).toBe('usage')
+  })
+
+  test('refuses tables of which any one byte was changed', () => {
+    const folder = artefactFolder()
+    const path = join(folder, 'tables.bin')
+    const { tables } = built.artefact
+    for (let at = 0; at < tables.length; at += 311) {
+      const changed = tables.slice()
+      changed[at]! ^= 1 << (at % 8)
+      writeFileSync(path, changed)
+      expect(refusal(() => loadArtefact(folder)).message).toStartWith(`${path}: has SHA-256 `)
+    }
+  })
+
+  test.each([0, 3, 7])('refuses tables of %d bytes', (length) => {
+    const folder = artefactFolder(withTables((tables) => tables.slice(0, length)))
+    expect(refusal(() => loadArtefact(folder)).message).toContain('tables.bin')
+  })
+})
+
+test('an artefact that was not written to its end has no manifest', () => {
+  const folder = artefactFolder()
+  const torn = { ...built.artefact, tables: undefined as unknown as Uint8Array }
+  expect(() => writeArtefact(torn, folder)).toThrow()
+  expect(existsSync(join(folder, 'manifest.json'))).toBeFalse()
+})

@@ -1,0 +1,239 @@
+// The parity gate must fail when the tables do not score as the forest does: every kind of entry in
+// them is changed by the least there is, one at a time.
+
+import { describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  ENTRY_BYTES,
+  ENTRY_CELLS_AT,
+  ENTRY_COLUMN_A,
+  ENTRY_FEATURE_AT,
+  ENTRY_MISSING,
+  ENTRY_MISSING_BIN_A,
+  ENTRY_THRESHOLDS_AT,
+  IMAGE_ENTRIES,
+  IMAGE_ENTRIES_AT,
+  IMAGE_LANES_AT,
+  IMAGE_LEAF_STRIDE,
+  IMAGE_LEAVES_AT,
+  IMAGE_SPLITS_AT,
+  IMAGE_SPLIT_COUNTS_AT,
+  LANE_BIN,
+  LANE_BYTES,
+  LANE_COLUMN,
+  LANE_PARENT,
+  MISSING_NONE,
+  SPLIT_BIN,
+  SPLIT_BYTES,
+  SPLIT_COLUMN_AT,
+  SPLIT_PARENT,
+} from '../../assembly/layout.ts'
+import type { Forest } from '../../src/compiler/forest.ts'
+import { checkParity } from '../../src/compiler/gate.ts'
+import { parseLightGbm } from '../../src/compiler/lightgbm.ts'
+import { OperatingError } from '../../src/errors.ts'
+import { fromRoot } from '../../src/paths.ts'
+import { artefactOf, refusal, wasmModule } from '../support/engine.ts'
+
+function load(path: string): Forest {
+  return parseLightGbm(readFileSync(path, 'utf8'), path)
+}
+
+function fixture(name: string): Forest {
+  return load(join(import.meta.dir, `../fixtures/forests/${name}.txt`))
+}
+
+/** Whether the gate refuses the forest's tables after the change. */
+function notices(forest: Forest, change: (tables: Tables) => void): boolean {
+  const artefact = artefactOf(forest)
+  change(new Tables(artefact.tables))
+  try {
+    checkParity(forest, artefact, wasmModule)
+  } catch (error) {
+    if (!(error instanceof OperatingError)) throw error
+    expect([error.kind, error.code]).toEqual(['usage', 'parity'])
+    return true
+  }
+  return false
+}
+
+/** The image with names for its places. */
+class Tables {
+  readonly bytes: Uint8Array
+  private readonly view: DataView
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  u32(at: number): number {
+    return this.view.getUint32(at, true)
+  }
+
+  addU32(at: number, value: number): void {
+    this.view.setUint32(at, this.u32(at) + value, true)
+  }
+
+  setU32(at: number, value: number): void {
+    this.view.setUint32(at, value, true)
+  }
+
+  /** Moves a double to its neighbour. */
+  nudge(at: number): void {
+    this.view.setBigUint64(at, this.view.getBigUint64(at, true) + 1n, true)
+  }
+
+  /** Adds to each of 16 bytes that hold one value for 16 lanes. */
+  addLanes(at: number, value: number): void {
+    for (let i = 0; i < 16; i++) this.bytes[at + i]! += value
+  }
+
+  entry(index: number): number {
+    return this.u32(IMAGE_ENTRIES_AT) + index * ENTRY_BYTES
+  }
+
+  split(index: number): number {
+    return this.u32(IMAGE_SPLITS_AT) + index * SPLIT_BYTES
+  }
+
+  leaf(tree: number, leaf: number): number {
+    return this.u32(IMAGE_LEAVES_AT) + (tree * this.u32(IMAGE_LEAF_STRIDE) + leaf) * 8
+  }
+}
+
+const forest = load(fromRoot('models/default/model.txt'))
+const splitCount = forest.trees.reduce((sum, tree) => sum + tree.splits.length, 0)
+const entryCount = new Tables(artefactOf(forest).tables).u32(IMAGE_ENTRIES)
+
+/** So many of the numbers below a bound, evenly. */
+function some(count: number, bound: number): number[] {
+  return Array.from({ length: count }, (_, i) => Math.floor((i * bound) / count))
+}
+
+test('the default model passes, and again', () => {
+  expect(notices(forest, () => undefined)).toBeFalse()
+  const artefact = artefactOf(forest)
+  expect(checkParity(forest, artefact, wasmModule)).toEqual(
+    checkParity(forest, artefact, wasmModule),
+  )
+})
+
+test('the refusal names the model, both scores and the row', () => {
+  const artefact = artefactOf(forest)
+  const tables = new Tables(artefact.tables)
+  tables.bytes[tables.leaf(0, 0) + 6]! ^= 1
+  const error = refusal(() => checkParity(forest, artefact, wasmModule))
+  expect(error.message).toMatch(/^model test: scores \S+, the reference \S+, on \[[^\]]+\]$/)
+  expect(error.message.split(',').length).toBeGreaterThan(forest.features.length)
+})
+
+describe('is noticed in the default model', () => {
+  test('a leaf value', () => {
+    const trees = some(30, forest.trees.length)
+    const missed = trees.filter((tree) => {
+      const leaf = tree % forest.trees[tree]!.leaves.length
+      // Not the last bit, which may be lost when the values are summed.
+      return !notices(forest, (tables) => (tables.bytes[tables.leaf(tree, leaf) + 5]! ^= 1))
+    })
+    expect(missed).toEqual([])
+  })
+
+  const SPLIT_CHANGES: [what: string, change: (tables: Tables, split: number) => void][] = [
+    ['bin', (tables, split) => tables.addLanes(tables.split(split) + SPLIT_BIN, 1)],
+    ['parent', (tables, split) => tables.addLanes(tables.split(split) + SPLIT_PARENT, 1)],
+    ['column', (tables, split) => tables.addU32(tables.split(split) + SPLIT_COLUMN_AT, 64)],
+  ]
+  test.each(SPLIT_CHANGES)("a split's %s", (_, change) => {
+    const missed = some(20, splitCount).filter(
+      (split) => !notices(forest, (tables) => change(tables, split)),
+    )
+    expect(missed).toEqual([])
+  })
+
+  test("a tree's number of splits", () => {
+    for (const tree of some(5, forest.trees.length)) {
+      const change = (tables: Tables) =>
+        tables.addU32(tables.u32(IMAGE_SPLIT_COUNTS_AT) + tree * 4, -1)
+      expect(notices(forest, change)).toBeTrue()
+    }
+  })
+
+  const ENTRY_CHANGES: [what: string, change: (tables: Tables, entry: number) => void][] = [
+    ['feature', (tables, entry) => tables.addU32(entry + ENTRY_FEATURE_AT, entry % 128 ? 8 : -8)],
+    [
+      'threshold, by one step',
+      (tables, entry) => tables.nudge(tables.u32(entry + ENTRY_THRESHOLDS_AT)),
+    ],
+    ['column', (tables, entry) => tables.setU32(entry + ENTRY_COLUMN_A, 0)],
+    ['first cell', (tables, entry) => (tables.bytes[tables.u32(entry + ENTRY_CELLS_AT)]! += 1)],
+  ]
+  test.each(ENTRY_CHANGES)("a feature's %s", (_, change) => {
+    const missed = some(6, entryCount - 1).filter(
+      (index) => !notices(forest, (tables) => change(tables, tables.entry(index + 1))),
+    )
+    expect(missed).toEqual([])
+  })
+
+  test("the one-row kernel's parent, column and bin", () => {
+    // The first steps of the first trees: every row passes there.
+    for (const [offset, by] of [
+      [LANE_PARENT, 1],
+      [LANE_COLUMN, 1],
+      [LANE_BIN, 1],
+    ] as const) {
+      for (const tree of [0, 5, 15]) {
+        const change = (tables: Tables) => {
+          tables.bytes[tables.u32(IMAGE_LANES_AT) + offset + tree]! += by
+        }
+        expect(notices(forest, change)).toBeTrue()
+      }
+    }
+  })
+})
+
+test('the side of missing values is noticed', () => {
+  for (const name of ['00', '13', '16', '24', '29', '35', '38']) {
+    const model = fixture(name)
+    const tables = new Tables(artefactOf(model).tables)
+    let changed = 0
+    for (let i = 0; i < tables.u32(IMAGE_ENTRIES); i++) {
+      if (tables.u32(tables.entry(i) + ENTRY_MISSING) === MISSING_NONE) continue
+      changed++
+      const toOther = (t: Tables) => {
+        const at = t.entry(i) + ENTRY_MISSING_BIN_A
+        // Biased by 128: the lowest bin, or one above all that are compared.
+        t.bytes[at] = t.bytes[at] === 0x80 ? 0x7f : 0x80
+      }
+      expect(notices(model, toOther) ? '' : `${name}: entry ${i}`).toBe('')
+    }
+    expect(changed).toBeGreaterThan(0)
+  }
+})
+
+// At a low rate it is the kernel of one row that decides.
+describe('is noticed in a model whose probes fill whole blocks', () => {
+  test.each(['35', '19', '20', '39'])("the one-row kernel's tables all wrong, model %s", (name) => {
+    const model = fixture(name)
+    const change = (tables: Tables) => {
+      const at = tables.u32(IMAGE_LANES_AT)
+      expect(at).toBeGreaterThan(0)
+      tables.bytes.fill(0, at + LANE_BIN, at + LANE_BYTES)
+      tables.bytes.fill(0, at + LANE_PARENT, at + LANE_PARENT + 16)
+    }
+    expect(notices(model, change)).toBeTrue()
+  })
+})
+
+test('a changed leaf is noticed, whichever it is', () => {
+  const model = fixture('39')
+  const missed = model.trees.flatMap((tree, i) =>
+    tree.leaves.flatMap((_, leaf) =>
+      notices(model, (tables) => (tables.bytes[tables.leaf(i, leaf) + 6]! ^= 1))
+        ? []
+        : [`${i}/${leaf}`],
+    ),
+  )
+  expect(missed).toEqual([])
+})
