@@ -1,6 +1,6 @@
 // How much of two cores there is to be had. On a shared machine the second core may be another's:
-// two busy threads then do no more than one, and each second of CPU time that the system accounts is
-// worth half. A budget for what keeps two cores busy is only fair with that taken into account.
+// two busy threads then do no more than one, and each second of CPU time that the system accounts
+// is worth half. A budget for what keeps two cores busy is only fair with that taken into account.
 
 const WINDOW_MS = 300
 

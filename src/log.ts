@@ -1,5 +1,5 @@
-// Structured logs on standard error: JSON lines, or pretty on a terminal. Standard output belongs to
-// the commands' results.
+// Structured logs on standard error: JSON lines, or pretty on a terminal. Standard output belongs
+// to the commands' results.
 
 import pino from 'pino'
 import pretty from 'pino-pretty'

@@ -1,6 +1,6 @@
-// The supervisor: membership in the consumer group, and which worker serves which partition. It runs
-// on the main thread and never blocks for long: librdkafka is polled by timer, workers answer by
-// message, and a rebalance is acknowledged once the workers have let go.
+// The supervisor: membership in the consumer group, and which worker serves which partition. It
+// runs on the main thread and never blocks for long: librdkafka is polled by timer, workers answer
+// by message, and a rebalance is acknowledged once the workers have let go.
 
 import { OperatingError, assert, messageOf } from './errors.ts'
 import type { Log } from './log.ts'
@@ -16,7 +16,7 @@ import type { PartitionStatus, Phase, Status } from './status.ts'
 import { type ServeEnd, WorkerThread } from './worker-thread.ts'
 
 const POLL_INTERVAL_MS = 10
-/** Longest that asking for metadata may hold up the main thread, and the pause between two tries. */
+/** Longest that asking for metadata may hold up the main thread, and pause between tries. */
 const METADATA_TIMEOUT_MS = 100
 const METADATA_PAUSE_MS = 500
 /** Restarts of a partition without progress between them, before the process gives up. */

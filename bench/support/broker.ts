@@ -1,5 +1,5 @@
-// A real broker with applications on it, and a worker process beside it: what the end-to-end benches
-// have in common.
+// A real broker with applications on it, and a worker process beside it: what the end-to-end
+// benches have in common.
 
 import { ApplicationEncoder } from '../../src/applications/application.ts'
 import { Generator } from '../../src/applications/generator.ts'

@@ -51,7 +51,7 @@ export function decideCommand(run: (action: () => Promise<number>) => void, cont
 const EXAMPLES = `
 Examples:
   bun run decide --input applications.csv --output decisions.jsonl
-  bun run decide -i applications.avro -o decisions.avro --set policy.path=models/default/policy.toml`
+  bun run decide -i in.avro -o out.avro --set policy.path=models/default/policy.toml`
 
 export function skipOrStop(value: string): 'skip' | 'stop' {
   if (value === 'skip' || value === 'stop') return value

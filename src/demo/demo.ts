@@ -37,7 +37,7 @@ export type DemoSummary = {
   latency_ms: { p50: number; p99: number }
 }
 
-/** Together they stay well below what the brokers keep of one partition, even if all went to one. */
+/** Together well below what the brokers keep of one partition, even if all went to one. */
 const IN_FLIGHT_MAX = 10_000
 /** One application of so many is timed. */
 const TIMED_EVERY = 16

@@ -1,6 +1,6 @@
-// The loop of one partition: fetch, gather, decide, produce, commit, until it is told to let go. The
-// data goes one way. When anything fails before the commit, the whole batch is aborted, the position
-// rewinds to the committed offset, and the batch is read again.
+// The loop of one partition: fetch, gather, decide, produce, commit, until it is told to let go.
+// The data goes one way. When anything fails before the commit, the whole batch is aborted, the
+// position rewinds to the committed offset, and the batch is read again.
 
 import { RESULT_DEAD, RESULT_DECIDED } from '../../assembly/layout.ts'
 import { OperatingError, messageOf } from '../errors.ts'

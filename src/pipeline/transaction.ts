@@ -2,7 +2,8 @@
 // group's metadata, so that a member that lost the partition is fenced (KIP-447). The transactional
 // id belongs to the partition, so that its next owner also fences whoever still holds it.
 //
-// Shape after librdkafka's examples/transactions.c: on an abortable error abort, rewind, read again.
+// Shape after librdkafka's examples/transactions.c: on an abortable error abort, rewind, read
+// again.
 
 import { OperatingError } from '../errors.ts'
 import type { PartitionSource } from '../rdkafka/partition-source.ts'

@@ -107,7 +107,8 @@ describe.skipIf(unavailable !== undefined)(`one node${reason}`, () => {
       await Bun.sleep(200)
       expect(cluster.cpuSeconds()).toBe(seconds)
       cluster.resume(1)
-      expect(await cluster.leader('made', 0)).toBe(1)
+      // The controller may have missed the broker's heartbeat, and takes it back with the next.
+      while ((await cluster.leader('made', 0)) !== 1) await Bun.sleep(100)
     },
     TEST_MS_MAX,
   )

@@ -1,4 +1,5 @@
-// What bad input gets: one line that names what is wrong and the nearest right name, and exit code 2.
+// What bad input gets: one line that names what is wrong and the nearest right name, and exit code
+// 2.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, writeFileSync } from 'node:fs'

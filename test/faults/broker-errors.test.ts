@@ -1,6 +1,7 @@
 // Broker errors, injected into librdkafka's mock cluster: whatever a request gets as an answer, the
-// worker goes on by itself, and every record still has its decision. (The mock cluster shows aborted
-// records, so a decision may stand there twice; that none does on a real broker is shown there.)
+// worker goes on by itself, and every record still has its decision. (The mock cluster shows
+// aborted records, so a decision may stand there twice; that none does on a real broker is shown
+// there.)
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { BUILD } from '../../src/paths.ts'

@@ -1,0 +1,243 @@
+// The source itself: which room may use which, and what holds for every file. A new import between
+// rooms fails here until the table says that it is meant.
+
+import { describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { ROOT } from '../src/paths.ts'
+
+/** Files of the project by pattern, relative to its folder. */
+function filesOf(pattern: string): string[] {
+  const files = new Bun.Glob(pattern).scanSync({ cwd: ROOT, dot: true })
+  return [...files]
+    .filter((file) => !/(^|\/)(node_modules|build|\.git|__pycache__)\//.test(file))
+    .sort()
+}
+
+function read(file: string): string {
+  return readFileSync(join(ROOT, file), 'utf8')
+}
+
+const SOURCES = filesOf('{src,assembly}/**/*.ts')
+
+const transpiler = new Bun.Transpiler({ loader: 'ts' })
+
+/** What each file imports at run time: imports of types are not among them. */
+const IMPORTS = new Map(
+  SOURCES.map((file) => [file, transpiler.scanImports(read(file)).map(({ path }) => path)]),
+)
+
+/** src/pipeline/loop.ts is in the room pipeline, src/config.ts is a room of its own. */
+function roomOf(file: string): string {
+  if (file.startsWith('assembly/')) return 'assembly'
+  return file.split('/')[1]!.replace(/\.ts$/, '')
+}
+
+/** The file an import means, or undefined for a package. */
+function resolve(from: string, path: string): string | undefined {
+  if (!path.startsWith('.')) return undefined
+  const file = normalize(join(dirname(from), path))
+  return file.startsWith('assembly/') && !file.endsWith('.ts') ? `${file}.ts` : file
+}
+
+function ownImports(file: string): string[] {
+  const targets = (IMPORTS.get(file) ?? []).flatMap((path) => resolve(file, path) ?? [])
+  return targets.filter((target) => target.startsWith('src/') || target.startsWith('assembly/'))
+}
+
+/**
+ * Which rooms a room may use at run time. `assembly` stands for assembly/layout.ts, the one file
+ * that both sides read.
+ */
+const MAY_USE: Readonly<Record<string, readonly string[]>> = {
+  assembly: [],
+  // What all may use and what uses nothing of ours.
+  errors: [],
+  hash: [],
+  paths: [],
+  log: [],
+  metrics: [],
+  protocol: [],
+  status: [],
+  json: ['errors'],
+  toml: ['errors'],
+  config: ['errors', 'toml'],
+  // What decides.
+  avro: ['assembly', 'errors', 'json'],
+  policy: ['assembly', 'errors', 'hash', 'json', 'toml'],
+  scorer: ['assembly', 'avro', 'errors', 'hash', 'json', 'policy'],
+  compiler: ['assembly', 'errors', 'hash', 'json', 'scorer'],
+  // Kafka.
+  rdkafka: ['assembly', 'errors'],
+  pipeline: ['assembly', 'avro', 'errors', 'metrics', 'rdkafka', 'scorer'],
+  // The process.
+  worker: ['errors', 'metrics', 'pipeline', 'rdkafka', 'scorer'],
+  'worker-thread': ['errors', 'metrics'],
+  supervisor: ['errors', 'log', 'metrics', 'rdkafka', 'worker-thread'],
+  http: ['metrics'],
+  runtime: ['config', 'errors', 'http', 'paths', 'rdkafka', 'scorer', 'supervisor'],
+  // The commands.
+  applications: ['assembly', 'avro', 'errors', 'hash', 'json'],
+  decisions: ['avro', 'errors'],
+  demo: ['applications', 'avro', 'decisions', 'errors', 'metrics', 'rdkafka', 'runtime'],
+  cli: [
+    'applications',
+    'avro',
+    'config',
+    'decisions',
+    'demo',
+    'errors',
+    'hash',
+    'json',
+    'log',
+    'metrics',
+    'paths',
+    'pipeline',
+    'rdkafka',
+    'runtime',
+    'scorer',
+  ],
+  main: ['cli', 'errors'],
+  // The set-up runs before the packages are there, and a part of it after.
+  setup: ['compiler', 'errors', 'paths', 'rdkafka', 'scorer'],
+}
+
+describe('rooms', () => {
+  test('are those of the table', () => {
+    expect([...new Set(SOURCES.map(roomOf))].sort()).toEqual(Object.keys(MAY_USE).sort())
+  })
+
+  test.each(Object.keys(MAY_USE))('%s uses only what it may', (room) => {
+    const broken = SOURCES.filter((file) => roomOf(file) === room).flatMap((file) =>
+      ownImports(file)
+        .filter((target) => roomOf(target) !== room && !MAY_USE[room]!.includes(roomOf(target)))
+        .map((target) => `${file} imports ${target}`),
+    )
+    expect(broken).toEqual([])
+  })
+
+  test('do not use each other in a circle', () => {
+    const uses = new Map<string, Set<string>>()
+    for (const file of SOURCES) {
+      const targets = uses.get(roomOf(file)) ?? new Set()
+      for (const target of ownImports(file)) {
+        if (roomOf(target) !== roomOf(file)) targets.add(roomOf(target))
+      }
+      uses.set(roomOf(file), targets)
+    }
+    const circles: string[] = []
+    const visit = (room: string, path: string[]) => {
+      if (path.includes(room)) circles.push([...path.slice(path.indexOf(room)), room].join(' → '))
+      else for (const next of uses.get(room) ?? []) visit(next, [...path, room])
+    }
+    for (const room of uses.keys()) visit(room, [])
+    expect(circles).toEqual([])
+  })
+
+  test('from src, only the layout of assembly is imported', () => {
+    const others = SOURCES.filter((file) => file.startsWith('src/')).flatMap((file) =>
+      ownImports(file).filter((t) => t.startsWith('assembly/') && t !== 'assembly/layout.ts'),
+    )
+    expect(others).toEqual([])
+    expect(ownImports('assembly/layout.ts')).toEqual([])
+  })
+
+  test('only rdkafka uses the foreign function interface', () => {
+    const users = SOURCES.filter((file) => /['"]bun:ffi['"]/.test(read(file)))
+    expect(users.filter((file) => roomOf(file) !== 'rdkafka')).toEqual([])
+    expect(users.length).toBeGreaterThan(0)
+  })
+
+  test('the worker and every command run without the compiler and the set-up', () => {
+    const reached = new Set<string>()
+    const visit = (file: string) => {
+      if (reached.has(file)) return
+      reached.add(file)
+      ownImports(file).forEach(visit)
+    }
+    for (const entry of ['src/main.ts', 'src/worker.ts']) visit(entry)
+    expect(reached.size).toBeGreaterThan(40)
+    const rooms = new Set([...reached].filter((file) => file.endsWith('.ts')).map(roomOf))
+    expect([...rooms].filter((room) => room === 'compiler' || room === 'setup')).toEqual([])
+  })
+
+  test('only main and the set-up read the environment and end the process', () => {
+    const users = SOURCES.filter((file) => /process\.(env|exit)\b|\bBun\.env\b/.test(code(file)))
+    expect(users.filter((file) => file !== 'src/main.ts' && roomOf(file) !== 'setup')).toEqual([])
+    expect(users).toContain('src/main.ts')
+  })
+
+  test('no clock and no chance on the path that decides', () => {
+    const deciding = SOURCES.filter((file) => ['assembly', 'avro', 'policy'].includes(roomOf(file)))
+    const users = [...deciding, 'src/scorer/engine.ts', 'src/scorer/program.ts'].filter((file) =>
+      /Math\.random|Date\b|performance\.|relaxed_/.test(code(file)),
+    )
+    expect(users).toEqual([])
+  })
+})
+
+/** A file's text without comments. */
+function code(file: string): string {
+  return read(file)
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/(^|\s)\/\/.*$/gm, '')
+}
+
+describe('every source file', () => {
+  const ALL = [...SOURCES, ...filesOf('bench/**/*.ts')]
+
+  test('starts with a comment that says what it is', () => {
+    expect(ALL.filter((file) => !read(file).startsWith('// '))).toEqual([])
+  })
+
+  test('has at most 500 lines', () => {
+    expect(SOURCES.filter((file) => read(file).split('\n').length > 501)).toEqual([])
+  })
+
+  /** Lines of more than 100 columns. A message or test name in one string may be longer. */
+  function wideLines(files: readonly string[]): string[] {
+    return files.flatMap((file) =>
+      read(file)
+        .split('\n')
+        .flatMap((line, i) => {
+          const isText = /^\s*[^/*]*['"`].*['"`][,)\]\s]*$/.test(line)
+          return line.length > 100 && !isText ? [`${file}:${i + 1}`] : []
+        }),
+    )
+  }
+
+  test('has lines of at most 100 columns', () => {
+    expect(wideLines(SOURCES)).toEqual([])
+  })
+
+  test('has no default export and nothing left to do', () => {
+    expect(SOURCES.filter((file) => /export default|TODO|FIXME/.test(read(file)))).toEqual([])
+  })
+})
+
+describe('every committed file', () => {
+  const TEXT = filesOf('**/*').filter((file) => !/\.(png|jpg|avro|wasm|bin|so|gz|log)$/.test(file))
+
+  /** Folders of a person's or a build's machine. */
+  const MACHINE = /(^|[\s'"`(=:])\/(work|home|Users|root|mnt|workspace|private|Volumes)\/[\w.-]+/
+  /** Package registries and their mirrors, whose names say where something was built. */
+  const REGISTRY = /artifactory|nexus\.|verdaccio|pkgs\.dev|\.internal\b|\.corp\b|_authToken/i
+
+  test('names no path of a machine', () => {
+    const named = TEXT.filter((file) =>
+      read(file)
+        .split('\n')
+        .some((line) => MACHINE.test(line)),
+    )
+    expect(named).toEqual([])
+  })
+
+  test('names no private registry', () => {
+    const named = TEXT.filter((file) => file !== 'test/tidy.test.ts' && REGISTRY.test(read(file)))
+    expect(named).toEqual([])
+  })
+
+  test('of the lock file comes from the public registry, which is not written', () => {
+    expect(read('bun.lock')).not.toMatch(/https?:\/\//)
+  })
+})
