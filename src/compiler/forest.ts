@@ -4,10 +4,25 @@
 /** What counts as missing at a split (LightGBM's missing type). */
 export type Missing = 'none' | 'nan' | 'zero'
 
+/** A split by category: a whole number that stands for one. */
+export type Categories = {
+  /** Ascending, each below 2^31. */
+  ids: number[]
+  /** Where a listed category goes; every other number goes to the other side, negative ones too. */
+  listedLeft: boolean
+  /**
+   * Whether the value is first rounded to a float (XGBoost). What lies between -1 and 0 is then no
+   * category; without it, it is cut to 0 (LightGBM).
+   */
+  float32: boolean
+}
+
 export type Split = {
   feature: number
-  /** Goes left when x <= threshold, compared as doubles. */
+  /** Goes left when x <= threshold, compared as doubles. Without meaning when by category. */
   threshold: number
+  /** For a split by category. */
+  categories?: Categories
   missing: Missing
   /** Where a missing value goes. */
   defaultLeft: boolean
@@ -27,6 +42,14 @@ export type Forest = {
   trees: Tree[]
   /** Factor of the raw score in the logistic function. */
   sigmoid: number
+  /** What the sum starts from: 0 when absent. */
+  base?: number
+  /** Whether the sum is rounded to a float after each tree (XGBoost). */
+  float32?: boolean
+  /** Whether the sum is divided by the number of trees (a random forest). */
+  averaged?: boolean
+  /** Whether the raw score is no log-odds but what was to be predicted (a regression). */
+  identity?: boolean
 }
 
 /** LightGBM's kZeroThreshold: the float 1e-35f as a double (include/LightGBM/meta.h). */
@@ -39,9 +62,20 @@ export const ZERO_THRESHOLD = 1.0000000180025095e-35
  * @param row  one double a feature, NaN for a missing value
  */
 export function rawScore(forest: Forest, row: ArrayLike<number>): number {
-  let sum = 0
-  for (const tree of forest.trees) sum += tree.leaves[findLeaf(tree, row)]!
-  return sum
+  return sumLeaves(
+    forest,
+    forest.trees.map((tree) => findLeaf(tree, row)),
+  )
+}
+
+/** Raw score of a row from the leaf that it ends in in each tree. */
+export function sumLeaves(forest: Forest, leaves: readonly number[]): number {
+  let sum = forest.base ?? 0
+  for (const [i, tree] of forest.trees.entries()) {
+    sum += tree.leaves[leaves[i]!]!
+    if (forest.float32) sum = Math.fround(sum)
+  }
+  return forest.averaged && forest.trees.length > 0 ? sum / forest.trees.length : sum
 }
 
 /** Number of the leaf that a row ends in. */
@@ -57,8 +91,19 @@ export function findLeaf(tree: Tree, row: ArrayLike<number>): number {
 
 /** Source: LightGBM, Tree::NumericalDecision (include/LightGBM/tree.h). */
 export function goesLeft(split: Split, x: number): boolean {
+  if (split.categories) {
+    return split.missing === 'nan' && Number.isNaN(x)
+      ? split.defaultLeft
+      : isListed(split.categories, x) === split.categories.listedLeft
+  }
   const value = Number.isNaN(x) && split.missing !== 'nan' ? 0 : x
   if (split.missing === 'zero' && Math.abs(value) <= ZERO_THRESHOLD) return split.defaultLeft
   if (split.missing === 'nan' && Number.isNaN(value)) return split.defaultLeft
   return value <= split.threshold
+}
+
+function isListed({ ids, float32 }: Categories, x: number): boolean {
+  const value = float32 ? Math.fround(x) : x
+  if (!(float32 ? value >= 0 : value > -1)) return false
+  return ids.includes(Math.trunc(value) + 0)
 }

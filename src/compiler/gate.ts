@@ -8,7 +8,7 @@ import type { Artefact } from '../scorer/artefact.ts'
 import { Engine } from '../scorer/engine.ts'
 import type { Program } from '../scorer/program.ts'
 import { usageError } from '../errors.ts'
-import { type Forest, type Split, ZERO_THRESHOLD, findLeaf, goesLeft } from './forest.ts'
+import { type Forest, type Split, ZERO_THRESHOLD, findLeaf, goesLeft, sumLeaves } from './forest.ts'
 
 /** Values that every feature is given once, whatever its thresholds. */
 const HOSTILE = [
@@ -122,13 +122,12 @@ class Check {
 
   /** The reference's raw score, and a note of the leaves it came from. */
   private walk(row: Float64Array): number {
-    let sum = 0
-    for (const [i, tree] of this.forest.trees.entries()) {
+    const leaves = this.forest.trees.map((tree, i) => {
       const leaf = findLeaf(tree, row)
       this.reached[i]![leaf] = 1
-      sum += tree.leaves[leaf]!
-    }
-    return sum
+      return leaf
+    })
+    return sumLeaves(this.forest, leaves)
   }
 
   private score(from: number, n: number): void {
