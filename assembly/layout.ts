@@ -137,7 +137,7 @@ export const DECODE_LONG_AS_FLOAT = 19
 // ---- Model image: what the compiler writes into tables.bin, position-independent (offsets from
 // its first byte). Layout changes raise IMAGE_VERSION.
 export const IMAGE_MAGIC_VALUE = 0x544d534c // "LSMT"
-export const IMAGE_VERSION_VALUE = 1
+export const IMAGE_VERSION_VALUE = 2
 export const IMAGE_MAGIC = 0
 export const IMAGE_VERSION = 4
 /** u32: bytes of the whole image. */
@@ -161,13 +161,20 @@ export const IMAGE_LEAVES_AT = 48
 export const IMAGE_LANES_AT = 52
 /** f64: factor of the raw score in the logistic function (LightGBM's `sigmoid`). */
 export const IMAGE_SIGMOID = 56
-export const IMAGE_HEADER_BYTES = 64
+/** f64: what a row's sum starts from, and what it is divided by at the end. */
+export const IMAGE_BASE = 64
+export const IMAGE_DIVISOR = 72
+/** u32: 1 when the sum is rounded to a float after each tree. */
+export const IMAGE_FLOAT32 = 80
+/** u32: 1 when the raw score is no log-odds. */
+export const IMAGE_IDENTITY = 84
+export const IMAGE_HEADER_BYTES = 128
 
 /** Rows a step of the block kernel takes. */
 export const BLOCK_ROWS = 64
 /** Columns the one-row kernel can look up: two registers of 16. */
 export const LANE_COLUMNS_MAX = 32
-/** Trees the one-row kernel takes at once: two registers of 16. */
+/** Trees the one-row kernel takes at once: two registers of 16, or one for the last up to 16. */
 export const LANE_TREES = 32
 
 // Entry of the quantiser: one a feature, missing type and range of at most 255 thresholds.
@@ -192,6 +199,10 @@ export const ENTRY_COLUMN_B = 52
 /** u8: bin of a missing value in either column, biased by 128. */
 export const ENTRY_MISSING_BIN_A = 56
 export const ENTRY_MISSING_BIN_B = 60
+/** u8: bin of a listed category; MISSING_BIN_B is that of an unlisted one, MISSING_BIN_A NaN's. */
+export const ENTRY_LISTED_BIN = 57
+/** u32: 1 when a category is rounded to a float first. */
+export const ENTRY_FLOAT32 = 36
 export const ENTRY_BYTES = 64
 
 /** NaN counts as 0.0. */
@@ -200,6 +211,11 @@ export const MISSING_NONE = 0
 export const MISSING_NAN = 1
 /** NaN and |x| <= 1e-35 are missing. */
 export const MISSING_ZERO = 2
+/**
+ * A split by category. ENTRY_CELLS_AT: bit set of the listed ones; ENTRY_LOW: there is no category
+ * at or below; ENTRY_LAST_CELL: nor at or above (the bits of the set).
+ */
+export const MISSING_CATEGORY = 3
 
 // Split of the block kernel: u8 x 16 parent leaf, u8 x 16 bin, u32 byte offset of the column.
 export const SPLIT_PARENT = 0

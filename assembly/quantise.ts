@@ -9,6 +9,8 @@
 //
 // Bins are stored biased by 128 because 128-bit lanes compare signed bytes in one instruction and
 // unsigned ones in two.
+//
+// A split by category is a column of its own with two bins: the category is looked up in a bit set.
 
 import {
   BLOCK_ROWS,
@@ -23,7 +25,9 @@ import {
   ENTRY_COLUMN_B,
   ENTRY_COMPARISONS,
   ENTRY_FEATURE_AT,
+  ENTRY_FLOAT32,
   ENTRY_LAST_CELL,
+  ENTRY_LISTED_BIN,
   ENTRY_LOW,
   ENTRY_MISSING,
   ENTRY_MISSING_BIN_A,
@@ -33,6 +37,7 @@ import {
   IMAGE_COLUMNS,
   IMAGE_ENTRIES,
   IMAGE_ENTRIES_AT,
+  MISSING_CATEGORY,
   MISSING_NONE,
   MISSING_ZERO,
 } from './layout'
@@ -44,8 +49,8 @@ const ZERO_THRESHOLD: f64 = 1.0000000180025095e-35
 const BIAS: u64 = 0x8080808080808080
 const EVERY_BYTE: u64 = 0x0101010101010101
 
-/** Quantises rows 0 to n - 1 of the batch, n a multiple of 8, into blocks of 64. */
-export function quantiseBlocks(context: usize, firstRow: i32, n: i32): void {
+/** Quantises n rows of the batch, a multiple of 8 up to 128, into blocks of 64. */
+export function quantiseRows(context: usize, firstRow: i32, n: i32): void {
   const image = <usize>load<u32>(context, CONTEXT_IMAGE)
   const rowBytes = <usize>load<u32>(context, CONTEXT_ROW_BYTES)
   const entries = image + <usize>load<u32>(image, IMAGE_ENTRIES_AT)
@@ -57,7 +62,15 @@ export function quantiseBlocks(context: usize, firstRow: i32, n: i32): void {
     const out = bins + (r / BLOCK_ROWS) * blockBytes + (r % BLOCK_ROWS)
     const row = rows + r * rowBytes
     for (let entry = entries; entry < entriesEnd; entry += ENTRY_BYTES) {
-      quantiseEight(entry, image, row + <usize>load<u32>(entry, ENTRY_FEATURE_AT), rowBytes, out)
+      const x = row + <usize>load<u32>(entry, ENTRY_FEATURE_AT)
+      if (load<u32>(entry, ENTRY_MISSING) == MISSING_CATEGORY) {
+        const column = out + <usize>load<u32>(entry, ENTRY_COLUMN_A)
+        for (let i: usize = 0; i < 8; i++) {
+          store<u8>(column + i, binOfCategory(entry, image, load<f64>(x + i * rowBytes)))
+        }
+      } else {
+        quantiseEight(entry, image, x, rowBytes, out)
+      }
     }
   }
 }
@@ -139,33 +152,54 @@ export function quantiseRow(image: usize, row: usize, out: usize): void {
     let x = load<f64>(row + <usize>load<u32>(entry, ENTRY_FEATURE_AT))
     const missing = load<u32>(entry, ENTRY_MISSING)
     const columnA = out + <usize>(load<u32>(entry, ENTRY_COLUMN_A) / BLOCK_ROWS)
+    // The same column again where there is one only.
     const columnB = out + <usize>(load<u32>(entry, ENTRY_COLUMN_B) / BLOCK_ROWS)
-    const two = load<u32>(entry, ENTRY_COLUMNS) == 2
+    if (missing == MISSING_CATEGORY) {
+      store<u8>(columnA, binOfCategory(entry, image, x))
+      continue
+    }
     if (x != x || (missing == MISSING_ZERO && Math.abs(x) <= ZERO_THRESHOLD)) {
       if (missing != MISSING_NONE) {
         store<u8>(columnA, load<u8>(entry, ENTRY_MISSING_BIN_A))
-        if (two) store<u8>(columnB, load<u8>(entry, ENTRY_MISSING_BIN_B))
+        store<u8>(columnB, load<u8>(entry, ENTRY_MISSING_BIN_B))
         continue
       }
       x = 0
     }
-    const c = cell(
-      f64x2.splat(x),
-      v128.load64_splat(entry, ENTRY_LOW),
-      v128.load64_splat(entry, ENTRY_SCALE),
-      v128.load64_splat(entry, ENTRY_LAST_CELL),
+    const c = cellOf(
+      x,
+      load<f64>(entry, ENTRY_LOW),
+      load<f64>(entry, ENTRY_SCALE),
+      load<f64>(entry, ENTRY_LAST_CELL),
     )
     const cells = image + <usize>load<u32>(entry, ENTRY_CELLS_AT)
     const t = image + <usize>load<u32>(entry, ENTRY_THRESHOLDS_AT)
     const comparisons = load<u32>(entry, ENTRY_COMPARISONS)
     const bin =
       comparisons == 1
-        ? bin1(cells, t, i32x4.extract_lane(c, 0), x)
-        : binN(cells, t, i32x4.extract_lane(c, 0), x, comparisons)
+        ? bin1(cells, t, c, x)
+        : comparisons == 2
+          ? bin2(cells, t, c, x)
+          : binN(cells, t, c, x, comparisons)
     const biased = (<u8>bin) ^ 0x80
     store<u8>(columnA, biased)
-    if (two) store<u8>(columnB, biased)
+    store<u8>(columnB, biased)
   }
+}
+
+/** Bin of a category: on which side of its split it is. */
+function binOfCategory(entry: usize, image: usize, x: f64): u8 {
+  if (x != x) return load<u8>(entry, ENTRY_MISSING_BIN_A)
+  const value = load<u32>(entry, ENTRY_FLOAT32) ? <f64>(<f32>x) : x
+  // Below it there is no category; the count of bits bounds it above.
+  if (!(value > load<f64>(entry, ENTRY_LOW) && value < load<f64>(entry, ENTRY_LAST_CELL))) {
+    return load<u8>(entry, ENTRY_MISSING_BIN_B)
+  }
+  const category = <u32>value
+  const bits = image + <usize>load<u32>(entry, ENTRY_CELLS_AT)
+  const byte = <u32>load<u8>(bits + ((<usize>category) >> 3))
+  if ((byte >> (category & 7)) & 1) return load<u8>(entry, ENTRY_LISTED_BIN)
+  return load<u8>(entry, ENTRY_MISSING_BIN_B)
 }
 
 function loadPair(x: usize, rowBytes: usize): v128 {
@@ -176,6 +210,14 @@ function loadPair(x: usize, rowBytes: usize): v128 {
 function cell(x: v128, low: v128, scale: v128, last: v128): v128 {
   const position = f64x2.pmax(f64x2.splat(0), f64x2.mul(f64x2.sub(x, low), scale))
   return f64x2.add(f64x2.pmin(last, position), f64x2.splat(INTEGER_SHIFT))
+}
+
+/** The same of one number that is not NaN; scalar, which is faster for one than half a vector. */
+function cellOf(x: f64, low: f64, scale: f64, last: f64): i32 {
+  const position = (x - low) * scale
+  const atLeastZero = position > 0 ? position : 0
+  const bounded = atLeastZero < last ? atLeastZero : last
+  return <i32>reinterpret<i64>(bounded + INTEGER_SHIFT)
 }
 
 /** Bin of x when no cell holds more than one threshold. */

@@ -1,9 +1,10 @@
 // Thresholds to bins: which u8 columns a row is quantised into, and which column and bin each split
 // compares. A column is a feature, a missing type, a side for missing values, and a range of at
 // most 255 thresholds; so a feature whose splits differ in where a missing value goes takes two
-// columns, and one with 600 thresholds takes three.
+// columns, and one with 600 thresholds takes three. A split by category has a column of its own,
+// which splits with the same categories share.
 
-import type { Forest, Missing, Split } from './forest.ts'
+import type { Categories, Forest, Missing, Split } from './forest.ts'
 
 /** Thresholds a u8 can number. */
 const THRESHOLDS_MAX = 255
@@ -16,6 +17,8 @@ export type QuantiserEntry = {
   thresholds: number[]
   /** One column for each side that missing values go to. */
   columns: { index: number; missingLeft: boolean }[]
+  /** A split by category: no thresholds, and one column with the bins 0 (left) and 1 (right). */
+  categories?: Categories
 }
 
 export type Bins = {
@@ -33,7 +36,14 @@ export function makeBins(forest: Forest): Bins {
   let columnCount = 0
   for (const key of [...groups.keys()].sort(compareKeys)) {
     const group = groups.get(key)!
-    const { feature, missing } = group[0]!
+    const { feature, missing, categories, defaultLeft } = group[0]!
+    if (categories) {
+      const missingLeft = missing === 'nan' ? defaultLeft : !categories.listedLeft
+      const columns = [{ index: columnCount++, missingLeft }]
+      entries.push({ feature, missing, thresholds: [], columns, categories })
+      places.set(key, { column: columns[0]!.index, bin: 0 })
+      continue
+    }
     // + 0 makes one number of 0 and -0, which compare equal.
     const all = [...new Set(group.map((split) => split.threshold + 0))].sort((a, b) => a - b)
     for (let from = 0; from < all.length; from += THRESHOLDS_MAX) {
@@ -59,6 +69,7 @@ export function makeBins(forest: Forest): Bins {
     entries,
     columnCount,
     locate(split) {
+      if (split.categories) return places.get(groupKey(split))!
       const missingLeft = split.missing === 'none' || split.defaultLeft
       return places.get(`${groupKey(split)}/${missingLeft}/${split.threshold + 0}`)!
     },
@@ -66,7 +77,10 @@ export function makeBins(forest: Forest): Bins {
 }
 
 function groupKey(split: Split): string {
-  return `${split.feature}/${split.missing}`
+  const { feature, missing, defaultLeft, categories } = split
+  if (!categories) return `${feature}/${missing}`
+  const { ids, listedLeft, float32 } = categories
+  return `${feature}/${missing}/${defaultLeft}/${listedLeft}/${float32}/${ids.join()}`
 }
 
 function compareKeys(a: string, b: string): number {

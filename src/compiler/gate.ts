@@ -1,7 +1,6 @@
 // The parity gate: before an artefact is written, its tables are run in WebAssembly over probes
 // that try every threshold of the model and what lies next to it, and every leaf, and each raw
-// score must equal the slow reference's to the last bit. Both kernels are held to it: that of 64
-// rows, and that of one.
+// score must equal the slow reference's to the last bit. Every kernel is held to it.
 
 import type { SchemaVersion } from '../avro/schema-files.ts'
 import type { Artefact } from '../scorer/artefact.ts'
@@ -24,10 +23,10 @@ const HOSTILE = [
   Number.MAX_VALUE,
   -Number.MAX_VALUE,
 ]
-/** Whole blocks: all rows go through the kernel of 64 rows. */
+/** Whole blocks: all rows go through the kernel of 128 rows. */
 const BATCH_ROWS = 256
-/** So few that all go through the kernel of one row. */
-const SINGLE_ROWS = 16
+/** Smaller batches of the same rows: one for each other kernel, the last for that of one row. */
+const PART_ROWS = [64, 32, 16, 8]
 /**
  * Most walks through a tree that the reference makes for either kind of probe. A model beyond it (a
  * hundred thousand leaves or more) is tried by as many probes as fit, which the result states.
@@ -102,10 +101,11 @@ class Check {
     )
     this.score(0, BATCH_ROWS)
     this.compare(expected, 0, count)
-    for (let from = 0; from < count; from += SINGLE_ROWS) {
-      const n = Math.min(SINGLE_ROWS, count - from)
-      this.score(from, n)
-      this.compare(expected, from, n)
+    for (const partRows of PART_ROWS) {
+      for (let from = 0; from < count; from += partRows) {
+        this.score(from, partRows)
+        this.compare(expected, from, Math.min(partRows, count - from))
+      }
     }
   }
 

@@ -10,18 +10,24 @@ import {
   ENTRY_COLUMN_B,
   ENTRY_COMPARISONS,
   ENTRY_FEATURE_AT,
+  ENTRY_FLOAT32,
   ENTRY_LAST_CELL,
+  ENTRY_LISTED_BIN,
   ENTRY_LOW,
   ENTRY_MISSING,
   ENTRY_MISSING_BIN_A,
   ENTRY_MISSING_BIN_B,
   ENTRY_SCALE,
   ENTRY_THRESHOLDS_AT,
+  IMAGE_BASE,
   IMAGE_COLUMNS,
+  IMAGE_DIVISOR,
   IMAGE_ENTRIES,
   IMAGE_ENTRIES_AT,
   IMAGE_FEATURES,
+  IMAGE_FLOAT32,
   IMAGE_HEADER_BYTES,
+  IMAGE_IDENTITY,
   IMAGE_LANES_AT,
   IMAGE_LEAF_STRIDE,
   IMAGE_LEAVES_AT,
@@ -40,7 +46,7 @@ import {
   LANE_COLUMN,
   LANE_COLUMNS_MAX,
   LANE_PARENT,
-  LANE_TREES,
+  MISSING_CATEGORY,
   MISSING_NAN,
   MISSING_NONE,
   MISSING_ZERO,
@@ -51,7 +57,7 @@ import {
 } from '../../assembly/layout.ts'
 import { usageError } from '../errors.ts'
 import { type Bins, type QuantiserEntry, makeBins } from './bins.ts'
-import type { Forest, Missing, Tree } from './forest.ts'
+import type { Categories, Forest, Missing, Tree } from './forest.ts'
 
 /** Leaf numbers are u8. */
 const LEAVES_MAX = 256
@@ -113,6 +119,10 @@ export function makeTables(forest: Forest, place: string): Uint8Array {
   image.u32(IMAGE_LEAVES_AT, leavesAt)
   image.u32(IMAGE_LANES_AT, lanesAt)
   image.f64(IMAGE_SIGMOID, forest.sigmoid)
+  image.f64(IMAGE_BASE, forest.base ?? 0)
+  image.f64(IMAGE_DIVISOR, forest.averaged ? Math.max(1, forest.trees.length) : 1)
+  image.u32(IMAGE_FLOAT32, forest.float32 ? 1 : 0)
+  image.u32(IMAGE_IDENTITY, forest.identity ? 1 : 0)
   const bytes = image.take()
   new DataView(bytes.buffer).setUint32(IMAGE_SIZE, bytes.length, true)
   return bytes
@@ -147,6 +157,10 @@ function writeEntries(image: Image, bins: Bins): number {
   const entriesAt = image.reserve(bins.entries.length * ENTRY_BYTES)
   for (const [i, entry] of bins.entries.entries()) {
     const at = entriesAt + i * ENTRY_BYTES
+    if (entry.categories) {
+      writeCategories(image, at, entry, entry.categories)
+      continue
+    }
     const table = makeCells(entry.thresholds)
     const cellsAt = image.reserve(table.cells.length)
     image.bytes(cellsAt, table.cells)
@@ -172,6 +186,31 @@ function writeEntries(image: Image, bins: Bins): number {
     image.u32(at + ENTRY_MISSING_BIN_B, missingBin(entry, (b ?? a!).missingLeft))
   }
   return entriesAt
+}
+
+function writeCategories(
+  image: Image,
+  at: number,
+  { feature, columns }: QuantiserEntry,
+  { ids, listedLeft, float32 }: Categories,
+): void {
+  const { index, missingLeft } = columns[0]!
+  const bits = (ids[ids.length - 1] ?? -1) + 1
+  const bitsAt = image.reserve(Math.ceil(bits / 8))
+  for (const id of ids) image.setBit(bitsAt, id)
+  const side = (left: boolean) => biased(left ? 0 : 1)
+  // Greater than -1, and cut to a whole number; or, of a float, not below 0.
+  image.f64(at + ENTRY_LOW, float32 ? -Number.MIN_VALUE : -1)
+  image.f64(at + ENTRY_LAST_CELL, bits)
+  image.u32(at + ENTRY_FEATURE_AT, feature * 8)
+  image.u32(at + ENTRY_CELLS_AT, bitsAt)
+  image.u32(at + ENTRY_MISSING, MISSING_CATEGORY)
+  image.u32(at + ENTRY_FLOAT32, float32 ? 1 : 0)
+  image.u32(at + ENTRY_COLUMN_A, index * BLOCK_ROWS)
+  image.u32(at + ENTRY_COLUMN_B, index * BLOCK_ROWS)
+  image.u8(at + ENTRY_MISSING_BIN_A, side(missingLeft))
+  image.u8(at + ENTRY_LISTED_BIN, side(listedLeft))
+  image.u8(at + ENTRY_MISSING_BIN_B, side(!listedLeft))
 }
 
 /** Below every bin that is compared, or above. */
@@ -234,18 +273,25 @@ function writeSplits(image: Image, trees: readonly FlatTree[], bins: Bins): numb
   return splitsAt
 }
 
-/** The tables of the one-row kernel: for 32 trees at once, step k holds split k of each. */
+/**
+ * The tables of the one-row kernel: for 32 trees at once, step k holds split k of each; the last 16
+ * trees or fewer of an odd number of sixteens go alone.
+ */
 function writeLanes(image: Image, trees: readonly FlatTree[], bins: Bins, steps: number): number {
-  const groups = Math.ceil(trees.length / LANE_TREES)
-  const groupBytes = steps * 2 * LANE_BYTES
-  const lanesAt = image.reserve(groups * groupBytes)
+  const registers = Math.ceil(trees.length / 16)
+  const registerBytes = steps * LANE_BYTES
+  const lanesAt = image.reserve(registers * registerBytes)
   // Parent 255 is a leaf that no tree reaches before its last step.
-  image.fill(lanesAt, groups * groupBytes, 255)
+  image.fill(lanesAt, registers * registerBytes, 255)
   for (const [i, tree] of trees.entries()) {
-    const half = Math.floor((i % LANE_TREES) / 16) * LANE_BYTES
+    const register = Math.floor(i / 16)
+    const isAlone = register === registers - 1 && register % 2 === 0
+    const stepBytes = isAlone ? LANE_BYTES : 2 * LANE_BYTES
+    const half = (register % 2) * LANE_BYTES
+    const groupAt = lanesAt + Math.floor(register / 2) * 2 * registerBytes + half
     for (const [k, { parent, split }] of tree.splits.entries()) {
       const { column, bin } = bins.locate(split)
-      const at = lanesAt + Math.floor(i / LANE_TREES) * groupBytes + k * 2 * LANE_BYTES + half
+      const at = groupAt + k * stepBytes
       image.u8(at + LANE_PARENT + (i % 16), parent)
       image.u8(at + LANE_COLUMN + (i % 16), column < 16 ? column : 0x80 | (column - 16))
       image.u8(at + LANE_BIN + (i % 16), biased(bin))
@@ -288,6 +334,10 @@ class Image {
 
   f64(at: number, value: number): void {
     this.view.setFloat64(at, value, true)
+  }
+
+  setBit(at: number, bit: number): void {
+    this.buffer[at + (bit >> 3)]! |= 1 << (bit & 7)
   }
 
   bytes(at: number, bytes: Uint8Array): void {

@@ -153,8 +153,9 @@ export class Engine {
     const statusesAt = arena.take(size.records * 4)
     const writerOfAt = arena.take(size.records * 4)
     // The one-row kernel loads 32 bins whatever the number of columns.
-    const binsAt = arena.take(Math.max(32, (rows / BLOCK_ROWS) * columns * BLOCK_ROWS))
-    const leafIndicesAt = arena.take((trees + 1) * BLOCK_ROWS)
+    // For 128 rows, or the 32 columns that the one-row kernel loads.
+    const binsAt = arena.take(Math.max(32, 2 * columns * BLOCK_ROWS))
+    const leafIndicesAt = arena.take((2 * trees + 1) * BLOCK_ROWS)
     const marginsAt = arena.take(rows * 8)
     const decisionsAt = arena.take(rows)
     const reasonSetsAt = arena.take(rows * 4)

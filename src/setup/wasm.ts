@@ -16,7 +16,7 @@ const COMPILE_MS_MAX = 5 * 60_000
  * nothing in the module may end the worker: bad records are data.
  */
 const ASC_FLAGS = [
-  '-O3 --noAssert --enable simd',
+  '-O3 --noAssert --enable simd --enable relaxed-simd',
   '--runtime stub --importMemory --initialMemory 1 --use abort=',
 ].flatMap((flags) => flags.split(' '))
 

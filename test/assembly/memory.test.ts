@@ -49,12 +49,12 @@ function regionsOf(engine: Engine, count: number): Region[] {
     {
       what: 'bins',
       at: contextValue(engine, CONTEXT_BINS),
-      bytes: Math.max(32, blocks * columns * BLOCK_ROWS),
+      bytes: Math.max(32, Math.min(blocks, 2) * columns * BLOCK_ROWS),
     },
     {
       what: 'leaf indices',
       at: contextValue(engine, CONTEXT_LEAF_INDICES),
-      bytes: Math.max(trees * BLOCK_ROWS, trees + 31),
+      bytes: (2 * trees + 1) * BLOCK_ROWS,
     },
     { what: 'margins', at: engine.marginsAt, bytes: blocks * BLOCK_ROWS * 8 },
     { what: 'decisions', at: engine.decisionsAt, bytes: count },
