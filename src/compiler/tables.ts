@@ -57,10 +57,9 @@ import {
 } from '../../assembly/layout.ts'
 import { usageError } from '../errors.ts'
 import { type Bins, type QuantiserEntry, makeBins } from './bins.ts'
-import type { Categories, Forest, Missing, Tree } from './forest.ts'
+import type { Categories, Forest, Missing } from './forest.ts'
+import { type LocatedTree, locateTree } from './pieces.ts'
 
-/** Leaf numbers are u8. */
-const LEAVES_MAX = 256
 const ALIGNMENT = 64
 /** Cells tried for a feature, until one comparison after the table is enough. */
 const CELL_COUNTS = [64, 256, 512, 1024]
@@ -78,14 +77,13 @@ const MISSING_CODES: Readonly<{ [missing in Missing]: number }> = {
  * @throws OperatingError kind 'usage', code 'model', when a tree is beyond the kernels
  */
 export function makeTables(forest: Forest, place: string): Uint8Array {
-  for (const [i, tree] of forest.trees.entries()) {
-    if (tree.leaves.length > LEAVES_MAX) {
-      const what = `tree ${i} has ${tree.leaves.length} leaves, limit is ${LEAVES_MAX}`
-      throw usageError('model', `${place}: ${what}`)
-    }
-  }
   const bins = makeBins(forest)
-  const trees = forest.trees.map(flatten)
+  const trees = forest.trees.flatMap((tree, i) => {
+    const pieces = locateTree(tree, bins)
+    if (pieces) return pieces.map(flatten)
+    const what = `tree ${i} has ${tree.leaves.length} leaves and is too deep to be cut into pieces`
+    throw usageError('model', `${place}: ${what}`)
+  })
   const steps = Math.max(0, ...trees.map((tree) => tree.splits.length))
   const leafStride = Math.max(
     2,
@@ -96,7 +94,7 @@ export function makeTables(forest: Forest, place: string): Uint8Array {
   const entriesAt = writeEntries(image, bins)
   const countsAt = image.reserve(trees.length * 4)
   for (const [i, tree] of trees.entries()) image.u32(countsAt + i * 4, tree.splits.length)
-  const splitsAt = writeSplits(image, trees, bins)
+  const splitsAt = writeSplits(image, trees)
   const leavesAt = image.reserve(trees.length * leafStride * 8)
   for (const [i, tree] of trees.entries()) {
     for (const [leaf, value] of tree.leaves.entries()) {
@@ -104,7 +102,7 @@ export function makeTables(forest: Forest, place: string): Uint8Array {
     }
   }
   const fits = bins.columnCount <= LANE_COLUMNS_MAX && trees.length > 0
-  const lanesAt = fits ? writeLanes(image, trees, bins, steps) : 0
+  const lanesAt = fits ? writeLanes(image, trees, steps) : 0
   image.u32(IMAGE_MAGIC, IMAGE_MAGIC_VALUE)
   image.u32(IMAGE_VERSION, IMAGE_VERSION_VALUE)
   image.u32(IMAGE_FEATURES, forest.features.length)
@@ -130,12 +128,12 @@ export function makeTables(forest: Forest, place: string): Uint8Array {
 
 /** A tree whose leaves are numbered by its splits: see assembly/score.ts. */
 type FlatTree = {
-  splits: { parent: number; split: Tree['splits'][number] }[]
+  splits: { parent: number; column: number; bin: number }[]
   leaves: number[]
 }
 
 /** Splits come parents first (the parser saw to it), so a split's parent leaf is known by then. */
-function flatten(tree: Tree): FlatTree {
+function flatten(tree: LocatedTree): FlatTree {
   const leaves: number[] = tree.leaves.map(() => 0)
   const leafOfSplit: number[] = tree.splits.map(() => 0)
   const settle = (child: number, leaf: number) => {
@@ -144,11 +142,11 @@ function flatten(tree: Tree): FlatTree {
   }
   leafOfSplit[0] = 0
   if (tree.splits.length === 0) leaves[0] = tree.leaves[0]!
-  const splits = tree.splits.map((split, k) => {
+  const splits = tree.splits.map(({ column, bin, left, right }, k) => {
     const parent = leafOfSplit[k]!
-    settle(split.left, parent)
-    settle(split.right, k + 1)
-    return { parent, split }
+    settle(left, parent)
+    settle(right, k + 1)
+    return { parent, column, bin }
   })
   return { splits, leaves }
 }
@@ -257,13 +255,12 @@ function cellOf(x: number, low: number, scale: number, last: number): number {
   return bounded + integerShift - integerShift
 }
 
-function writeSplits(image: Image, trees: readonly FlatTree[], bins: Bins): number {
+function writeSplits(image: Image, trees: readonly FlatTree[]): number {
   const total = trees.reduce((sum, tree) => sum + tree.splits.length, 0)
   const splitsAt = image.reserve(total * SPLIT_BYTES)
   let at = splitsAt
   for (const tree of trees) {
-    for (const { parent, split } of tree.splits) {
-      const { column, bin } = bins.locate(split)
+    for (const { parent, column, bin } of tree.splits) {
       image.fill(at + SPLIT_PARENT, 16, parent)
       image.fill(at + SPLIT_BIN, 16, biased(bin))
       image.u32(at + SPLIT_COLUMN_AT, column * BLOCK_ROWS)
@@ -277,7 +274,7 @@ function writeSplits(image: Image, trees: readonly FlatTree[], bins: Bins): numb
  * The tables of the one-row kernel: for 32 trees at once, step k holds split k of each; the last 16
  * trees or fewer of an odd number of sixteens go alone.
  */
-function writeLanes(image: Image, trees: readonly FlatTree[], bins: Bins, steps: number): number {
+function writeLanes(image: Image, trees: readonly FlatTree[], steps: number): number {
   const registers = Math.ceil(trees.length / 16)
   const registerBytes = steps * LANE_BYTES
   const lanesAt = image.reserve(registers * registerBytes)
@@ -289,8 +286,7 @@ function writeLanes(image: Image, trees: readonly FlatTree[], bins: Bins, steps:
     const stepBytes = isAlone ? LANE_BYTES : 2 * LANE_BYTES
     const half = (register % 2) * LANE_BYTES
     const groupAt = lanesAt + Math.floor(register / 2) * 2 * registerBytes + half
-    for (const [k, { parent, split }] of tree.splits.entries()) {
-      const { column, bin } = bins.locate(split)
+    for (const [k, { parent, column, bin }] of tree.splits.entries()) {
       const at = groupAt + k * stepBytes
       image.u8(at + LANE_PARENT + (i % 16), parent)
       image.u8(at + LANE_COLUMN + (i % 16), column < 16 ? column : 0x80 | (column - 16))

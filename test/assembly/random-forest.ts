@@ -2,6 +2,7 @@
 // stand on their thresholds, next to them and far away.
 
 import {
+  type Categories,
   type Forest,
   type Missing,
   type Split,
@@ -47,6 +48,8 @@ export type ForestShape = {
   leaves: number
   /** Distinct thresholds a feature has at most. */
   thresholds: number
+  /** Whether some splits go by category. */
+  categories?: boolean
 }
 
 export class ForestMaker {
@@ -122,6 +125,7 @@ export class ForestMaker {
       const leaf = isLopsided ? k : this.below(k + 1)
       const feature = this.below(shape.features)
       const split: Split = {
+        ...(shape.categories && this.below(2) ? { categories: this.categories() } : {}),
         feature,
         threshold: this.pick(pools[feature]!),
         missing: missing ?? this.pick(MISSING),
@@ -136,6 +140,16 @@ export class ForestMaker {
     }
     const leaves = Array.from({ length: leafCount }, () => this.leafValue())
     return { splits, leaves }
+  }
+
+  private categories(): Categories {
+    const ids = new Set(Array.from({ length: 1 + this.below(9) }, () => this.below(70)))
+    if (this.below(9) === 0) ids.add(100_000)
+    return {
+      ids: [...ids].sort((a, b) => a - b),
+      listedLeft: this.below(2) === 1,
+      float32: this.below(2) === 1,
+    }
   }
 
   private leafValue(): number {
@@ -168,7 +182,11 @@ export class ForestMaker {
   rows(forest: Forest, count: number): number[][] {
     const thresholds = forest.features.map(() => [0])
     for (const tree of forest.trees) {
-      for (const split of tree.splits) thresholds[split.feature]!.push(split.threshold)
+      for (const split of tree.splits) {
+        const ids = split.categories?.ids ?? []
+        const fractions = ids.flatMap((id) => [id, id + 0.75, id + 1 - 1e-12])
+        thresholds[split.feature]!.push(split.threshold, ...fractions, -0.5)
+      }
     }
     return Array.from({ length: count }, () => thresholds.map((list) => this.value(list)))
   }

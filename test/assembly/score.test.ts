@@ -126,8 +126,18 @@ describe.each(['default', 'bench'] as const)("LightGBM's own scores, model %s", 
   })
 })
 
-/** Batches that take the one-row kernel, the block kernel, both, and each edge between them. */
-const SIZES = [1, 7, 20, 21, 63, 64, 65, 84, 85, 128, 200]
+/** Batches that take each kernel, several of them, and the edges between them. */
+const SIZES = [1, 7, 12, 13, 16, 17, 28, 29, 32, 44, 45, 63, 64, 65, 84, 127, 128, 129, 200]
+
+/** The forest with another way to sum, as trainers other than LightGBM's boosting have. */
+function summedOtherwise(forest: Forest, kind: number): Forest {
+  if (kind === 0) return { ...forest, averaged: true }
+  if (kind === 1) return { ...forest, base: -0.7 }
+  const trees = forest.trees.map((tree) => {
+    return { ...tree, leaves: tree.leaves.map((leaf) => Math.fround(leaf)) }
+  })
+  return { ...forest, trees, float32: true, base: Math.fround(0.3), averaged: kind === 2 }
+}
 
 describe('random forests score as the slow walk does', () => {
   const SHAPES: [what: string, shape: (maker: ForestMaker) => ForestShape, runs: number][] = [
@@ -157,6 +167,33 @@ describe('random forests score as the slow walk does', () => {
       40,
     ],
     [
+      'splits by category',
+      (m) => ({
+        features: 1 + m.below(5),
+        trees: 20,
+        leaves: 32,
+        thresholds: 20,
+        categories: true,
+      }),
+      30,
+    ],
+    [
+      'trees of more than 256 leaves, cut into pieces',
+      (m) => ({ features: 3 + m.below(9), trees: 1 + m.below(3), leaves: 3000, thresholds: 300 }),
+      15,
+    ],
+    [
+      'those with splits by category',
+      (m) => ({
+        features: 6,
+        trees: 1 + m.below(2),
+        leaves: 700,
+        thresholds: 50,
+        categories: true,
+      }),
+      5,
+    ],
+    [
       'one feature',
       (m) => ({ features: 1, trees: 1 + m.below(3), leaves: 256, thresholds: 300 }),
       30,
@@ -169,6 +206,8 @@ describe('random forests score as the slow walk does', () => {
         const forest = maker.forest(shape(maker))
         const rows = maker.rows(forest, 200)
         expectWalk(scoringEngine(forest), forest, rows, SIZES)
+        const other = summedOtherwise(forest, maker.below(4))
+        expectWalk(scoringEngine(other), other, rows, [1, 16, 200])
       }),
       draws(count),
     )

@@ -471,8 +471,9 @@ test('lines changed places, left out or doubled: refused in words, or the same f
   )
 })
 
-test('more than 256 leaves are refused when the tables are made', () => {
-  const forestOf = (count: number) => ({
+test('a tree that is too deep to be cut into pieces is refused when the tables are made', () => {
+  // A chain with a category of its own at each split: nothing of the way down can be left out.
+  const chain = (count: number) => ({
     features: ['a'],
     sigmoid: 1,
     trees: [
@@ -480,7 +481,8 @@ test('more than 256 leaves are refused when the tables are made', () => {
       {
         splits: Array.from({ length: count - 1 }, (_, k) => ({
           feature: 0,
-          threshold: k,
+          threshold: 0,
+          categories: { ids: [k], listedLeft: true, float32: false },
           missing: 'none' as const,
           defaultLeft: false,
           left: ~k,
@@ -490,7 +492,9 @@ test('more than 256 leaves are refused when the tables are made', () => {
       },
     ],
   })
-  expect(makeTables(forestOf(256), 'm').length).toBeGreaterThan(0)
-  const error = refusal(() => makeTables(forestOf(257), 'models/m/model.txt'))
-  expect(error.message).toBe('models/m/model.txt: tree 1 has 257 leaves, limit is 256')
+  expect(makeTables(chain(256), 'm').length).toBeGreaterThan(0)
+  const error = refusal(() => makeTables(chain(257), 'models/m/model.txt'))
+  expect(error.message).toBe(
+    'models/m/model.txt: tree 1 has 257 leaves and is too deep to be cut into pieces',
+  )
 })
