@@ -8,8 +8,8 @@ import type { Tree } from './forest.ts'
 
 /** Leaf numbers are u8. */
 export const LEAVES_MAX = 256
-/** Fewest leaves that must be left for the part itself, beside the comparisons that lead to it. */
-const PART_MIN = 32
+/** Leaves of a part that are tried; the rest is for the comparisons that lead to it. */
+const PART_SIZES = [224, 192, 128, 64, 32]
 /** What a leaf of another piece counts. */
 const ELSEWHERE = -0
 
@@ -28,8 +28,7 @@ type Condition = { column: number; bin: number; right: boolean }
 /**
  * A tree as comparisons of bins, in as many pieces as it needs.
  *
- * @returns undefined when the ways to its parts are too long: more than 224 comparisons that are
- *          all needed
+ * @returns undefined when the way to some part is too long: hundreds of comparisons, all needed
  */
 export function locateTree(tree: Tree, bins: Bins): LocatedTree[] | undefined {
   const splits = tree.splits.map((split): LocatedSplit => {
@@ -41,12 +40,12 @@ export function locateTree(tree: Tree, bins: Bins): LocatedTree[] | undefined {
 
 function cut(tree: LocatedTree): LocatedTree[] | undefined {
   const ways = waysTo(tree.splits)
-  const longest = ways.reduce((most, way) => Math.max(most, way.length), 0)
-  const partMax = LEAVES_MAX - longest
-  if (partMax < PART_MIN) return undefined
-  return rootsOf(tree.splits, partMax).map((root, _, roots) => {
-    return makePiece(tree, root, new Set(roots), ways[root]!)
-  })
+  for (const partMax of PART_SIZES) {
+    const roots = new Set(rootsOf(tree.splits, partMax))
+    if ([...roots].some((root) => ways[root]!.length + partMax > LEAVES_MAX)) continue
+    return [...roots].map((root) => makePiece(tree, root, roots, ways[root]!))
+  }
+  return undefined
 }
 
 /** For each split the comparisons that lead to it, the redundant ones left out. */
@@ -110,10 +109,11 @@ function makePiece(
     })
   }
   // Children are copied after their parents, whose links are set when the children have numbers.
-  const waiting = [{ from: root, set: (_: number): void => undefined }]
+  const waiting: { from: number; set?: (number: number) => void }[] = [{ from: root }]
   for (let item = waiting.shift(); item; item = waiting.shift()) {
     const split = { ...tree.splits[item.from]! }
-    item.set(splits.push(split) - 1)
+    const number = splits.push(split) - 1
+    item.set?.(number)
     for (const side of ['left', 'right'] as const) {
       const child = split[side]
       if (child < 0) split[side] = leaf(tree.leaves[~child]!)
