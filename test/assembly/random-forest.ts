@@ -50,6 +50,8 @@ export type ForestShape = {
   thresholds: number
   /** Whether some splits go by category. */
   categories?: boolean
+  /** Whether no tree is a chain of splits. */
+  bushy?: boolean
 }
 
 export class ForestMaker {
@@ -116,7 +118,7 @@ export class ForestMaker {
   /** As the trainer grows it: each split turns one leaf into two. Leaves are numbered at random. */
   private tree(shape: ForestShape, pools: readonly number[][], missing: Missing | undefined): Tree {
     const leafCount = 1 + this.below(shape.leaves)
-    const isLopsided = this.below(3) === 0
+    const isLopsided = !shape.bushy && this.below(3) === 0
     const numbers = this.shuffled(leafCount)
     const splits: Split[] = []
     // Where each leaf hangs, so that a split can take its place.

@@ -190,6 +190,7 @@ describe('random forests score as the slow walk does', () => {
         leaves: 700,
         thresholds: 50,
         categories: true,
+        bushy: true,
       }),
       5,
     ],
