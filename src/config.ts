@@ -102,9 +102,21 @@ export const SETTINGS = {
   ),
   'schemas.path': setting(text, 'schemas', 'folder', 'schema files, one folder a record'),
   'model.path': setting(text, 'build/models/default', 'folder', 'model artefact'),
+  'model.watch.interval.ms': setting(
+    int(0, 3_600_000),
+    1000,
+    'ms',
+    'how often to look for a new artefact in model.path; 0: never',
+  ),
   'policy.path': setting(text, 'models/default/policy.toml', 'file', 'policy'),
   'http.host': setting(text, '127.0.0.1', '', 'address the HTTP server listens on'),
   'http.port': setting(int(0, 65_535), 8080, '', 'its port; 0: any free one'),
+  'http.token': setting(
+    z.string().regex(/^([A-Za-z0-9._~+/-]+=*)?$/, 'must be a token of RFC 6750'),
+    '',
+    '',
+    'bearer token of POST /model; empty: it is refused',
+  ),
   'log.level': setting(
     z.enum(['debug', 'info', 'warn', 'error']),
     'info',
@@ -118,6 +130,9 @@ export const SETTINGS = {
     'auto: pretty on a terminal',
   ),
 } as const
+
+/** Settings whose values are never shown. */
+const SECRETS: ReadonlySet<string> = new Set(['http.token'])
 
 export type SettingName = keyof typeof SETTINGS
 export type Settings = { [K in SettingName]: z.output<(typeof SETTINGS)[K]['type']> }
@@ -211,7 +226,8 @@ function apply(config: Config, names: Names, key: string, value: unknown, origin
   if (Object.hasOwn(SETTINGS, key)) {
     const parsed = SETTINGS[key as SettingName].type.safeParse(value)
     if (!parsed.success) {
-      const what = `is ${JSON.stringify(value)}: ${parsed.error.issues[0]!.message}`
+      const shown = SECRETS.has(key) ? 'not valid' : JSON.stringify(value)
+      const what = `is ${shown}: ${parsed.error.issues[0]!.message}`
       throw usageError('config', `${key} ${what} (from ${origin})`)
     }
     Object.assign(config.settings, { [key]: parsed.data })

@@ -2,20 +2,29 @@
 // server. Used by `worker` on a real Kafka and by `demo` on the embedded brokers.
 
 import packageJson from '../package.json'
-import { type Config, type SettingName, consumerProperties, producerProperties } from './config.ts'
+import {
+  type Config,
+  type SettingName,
+  type Settings,
+  consumerProperties,
+  producerProperties,
+} from './config.ts'
 import { messageOf, usageError } from './errors.ts'
 import { makeApp } from './http/app.ts'
 import type { Log } from './log.ts'
+import { ModelHost } from './model-host.ts'
 import { MODULE_PATH, fromRoot } from './paths.ts'
 import type { WorkerSettings } from './protocol.ts'
 import { CONSUMER, PRODUCER, checkClient } from './rdkafka/conf.ts'
 import { loadModule } from './scorer/module.ts'
-import { type ProgramFiles, loadProgram } from './scorer/program.ts'
+import { loadArtefact } from './scorer/artefact.ts'
+import { type ProgramFiles, loadParts, makeProgram } from './scorer/program.ts'
 import { warmUp } from './scorer/warm-up.ts'
 import { Supervisor } from './supervisor.ts'
 
 export type Runtime = {
   supervisor: Supervisor
+  models: ModelHost
   /** Where the HTTP server listens, such as http://127.0.0.1:8080. */
   url: string
   /** Stops in order; false when it took too long. */
@@ -48,7 +57,9 @@ export async function startRuntime(
   onFatal: (error: Error) => void,
 ): Promise<Runtime> {
   const { settings } = config
-  const program = loadProgram(programFiles(config))
+  const files = programFiles(config)
+  const parts = loadParts(files)
+  const program = makeProgram(parts, loadArtefact(files.model))
   const module = loadModule(MODULE_PATH)
   const consumer = consumerProperties(config)
   const worker = workerSettings(config, consumer['group.id']!)
@@ -69,16 +80,21 @@ export async function startRuntime(
     log,
     onFatal,
   })
-  const server = listen(supervisor, settings['http.host'], settings['http.port'])
+  const folder = files.model
+  const models = new ModelHost({ module, parts, program, folder, user: supervisor, log })
+  const server = listen(supervisor, models, settings)
+  const watchMs = settings['model.watch.interval.ms']
+  if (watchMs > 0) models.watch(watchMs)
   supervisor.start().catch((error: unknown) => {
     onFatal(error instanceof Error ? error : new Error(messageOf(error)))
   })
   const stop = async () => {
+    models.close()
     const inTime = await supervisor.stop()
     await server.stop(true)
     return inTime
   }
-  return { supervisor, url: server.url.origin, stop }
+  return { supervisor, models, url: server.url.origin, stop }
 }
 
 function workerSettings(config: Config, group: string): WorkerSettings {
@@ -100,8 +116,9 @@ function workerSettings(config: Config, group: string): WorkerSettings {
   }
 }
 
-function listen(supervisor: Supervisor, hostname: string, port: number) {
-  const app = makeApp(supervisor)
+function listen(supervisor: Supervisor, models: ModelHost, settings: Settings) {
+  const { 'http.host': hostname, 'http.port': port, 'http.token': token } = settings
+  const app = makeApp(supervisor, models, token)
   try {
     return Bun.serve({ fetch: app.fetch, hostname, port })
   } catch (error) {

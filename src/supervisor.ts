@@ -60,12 +60,15 @@ export class Supervisor implements Status {
   private readonly assignments = new Map<string, Assignment>()
   private readonly repeats = new RepeatFilter()
   private deadLettersPartitions = 0
+  private program: Program
+  private programNumber = 0
   private poller: ReturnType<typeof setInterval> | undefined
 
   constructor(options: SupervisorOptions) {
     this.options = options
     this.log = options.log
     this.version = options.versions
+    this.program = options.program
     this.consumer = new Consumer(options.consumer)
   }
 
@@ -88,14 +91,33 @@ export class Supervisor implements Status {
   }
 
   private startThread(): WorkerThread {
-    const { library, module, program, worker } = this.options
+    const { library, module, worker } = this.options
     const thread = new WorkerThread(
-      { library, module, program, settings: worker },
+      { library, module, program: this.program, settings: worker },
       ({ level, message, fields }) => this.write(level, message, fields),
     )
     thread.ready.catch((error: unknown) => this.fail(`a worker did not start: ${messageOf(error)}`))
+    // It starts with this very program.
+    thread.counters.programWanted = this.programNumber
+    thread.counters.programUsed = this.programNumber
     this.threads.push(thread)
     return thread
+  }
+
+  // ---- Program
+
+  /**
+   * Has every worker go on with another program, each at its next batch.
+   *
+   * @returns when all that serve a partition use it
+   */
+  async replaceProgram(program: Program): Promise<void> {
+    this.program = program
+    const number = ++this.programNumber
+    for (const thread of this.threads) thread.replaceProgram(number, program)
+    for (const { queue } of this.assignments.values()) this.consumer.wakeQueue(queue as never)
+    const isBehind = ({ thread }: Assignment) => thread.counters.programUsed < number
+    while ([...this.assignments.values()].some(isBehind) && !this.isStopping()) await Bun.sleep(1)
   }
 
   // ---- Topics
@@ -332,15 +354,15 @@ export class Supervisor implements Status {
   // ---- Status
 
   get model() {
-    return { name: this.options.program.modelName, hash: hex(this.options.program.modelHash) }
+    return { name: this.program.modelName, hash: hex(this.program.modelHash) }
   }
 
   get policy() {
-    return { name: this.options.program.policyName, hash: hex(this.options.program.policyHash) }
+    return { name: this.program.policyName, hash: hex(this.program.policyHash) }
   }
 
   get reasons() {
-    return this.options.program.reasons
+    return this.program.reasons
   }
 
   counters(): readonly Counters[] {

@@ -3,9 +3,13 @@
 import { assert } from './errors.ts'
 import { Counters } from './metrics/counters.ts'
 import type { LoopEnd } from './pipeline/loop.ts'
-import type { FromWorker, ToWorker } from './protocol.ts'
+import type { FromWorker, NewProgram, ToWorker } from './protocol.ts'
+import type { Program } from './scorer/program.ts'
 
-export type InitMessage = Omit<Extract<ToWorker, { type: 'init' }>, 'type' | 'counters'>
+export type InitMessage = Omit<
+  Extract<ToWorker, { type: 'init' }>,
+  'type' | 'counters' | 'programs'
+>
 export type AssignMessage = Omit<Extract<ToWorker, { type: 'assign' }>, 'type'>
 
 /** How serving a partition ended. */
@@ -17,6 +21,7 @@ export class WorkerThread {
   /** Resolves once the worker can be assigned a partition; rejects when it cannot be made ready. */
   readonly ready: Promise<void>
   private readonly worker: Worker
+  private readonly programs = new MessageChannel()
   private serving: ((end: ServeEnd) => void) | undefined
 
   constructor(init: InitMessage, onLog: (message: Extract<FromWorker, { type: 'log' }>) => void) {
@@ -31,7 +36,7 @@ export class WorkerThread {
     this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       switch (data.type) {
         case 'loaded':
-          this.send({ type: 'init', ...init, counters: this.counters.buffer })
+          this.send({ type: 'init', ...init, ...this.shared() }, [this.programs.port2])
           break
         case 'ready':
           resolve()
@@ -62,13 +67,24 @@ export class WorkerThread {
     return promise
   }
 
+  /** Has the worker use another program from its next batch on. */
+  replaceProgram(number: number, program: Program): void {
+    const message: NewProgram = { number, program }
+    this.programs.port1.postMessage(message)
+    this.counters.programWanted = number
+  }
+
+  private shared() {
+    return { counters: this.counters.buffer, programs: this.programs.port2 }
+  }
+
   private finish(end: ServeEnd): void {
     const resolve = this.serving
     this.serving = undefined
     resolve?.(end)
   }
 
-  private send(message: ToWorker): void {
-    this.worker.postMessage(message)
+  private send(message: ToWorker, transfer: MessagePort[] = []): void {
+    this.worker.postMessage(message, transfer)
   }
 }

@@ -1,6 +1,7 @@
 // A worker thread: one WebAssembly engine, and one partition at a time. It lives as long as the
 // process; ending a worker under load takes the host down (oven-sh/bun#41022).
 
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { OperatingError, assert, messageOf } from './errors.ts'
 import { COMMAND_ABANDON, Counters } from './metrics/counters.ts'
 import { AtLeastOnce } from './pipeline/at-least-once.ts'
@@ -8,13 +9,14 @@ import type { Delivery } from './pipeline/delivery.ts'
 import { PartitionLoop } from './pipeline/loop.ts'
 import { Outbox } from './pipeline/outbox.ts'
 import { Transaction } from './pipeline/transaction.ts'
-import type { FromWorker, LogLevel, ToWorker, WorkerSettings } from './protocol.ts'
+import type { FromWorker, LogLevel, NewProgram, ToWorker, WorkerSettings } from './protocol.ts'
 import type { KafkaEvent } from './rdkafka/event.ts'
 import { openLibrary } from './rdkafka/library.ts'
 import { addressOf } from './rdkafka/memory.ts'
 import { PartitionSource } from './rdkafka/partition-source.ts'
 import { Producer } from './rdkafka/producer.ts'
 import { Engine } from './scorer/engine.ts'
+import type { Program } from './scorer/program.ts'
 
 declare const self: Worker
 
@@ -25,9 +27,11 @@ const SYSLOG_ERROR = 3
 const SYSLOG_WARNING = 4
 const SYSLOG_INFO = 6
 
+let module: WebAssembly.Module | undefined
 let engine: Engine | undefined
 let counters: Counters | undefined
 let settings: WorkerSettings | undefined
+let programs: MessagePort | undefined
 
 function post(message: FromWorker): void {
   self.postMessage(message)
@@ -57,15 +61,39 @@ function init(message: Extract<ToWorker, { type: 'init' }>): void {
   openLibrary(message.library)
   settings = message.settings
   counters = new Counters(message.counters)
+  module = message.module
+  programs = message.programs as unknown as MessagePort
+  engine = makeEngine(message.program)
+}
+
+function makeEngine(program: Program): Engine {
+  assert(module && settings, 'a worker is initialised before it makes an engine')
   const size = { records: settings.loop.batchRecords, inputBytes: settings.inputBytes }
-  engine = new Engine(message.module, message.program, size, addressOf)
+  return new Engine(module, program, size, addressOf)
+}
+
+/** Takes the program that was last sent, if one was, as a new engine beside the one in use. */
+function takeReplacement(topic: string, partition: number): Engine | undefined {
+  const shared = counters!
+  if (shared.programWanted === shared.programUsed) return undefined
+  let latest: NewProgram | undefined
+  for (;;) {
+    const received = receiveMessageOnPort(programs!) as { message: NewProgram } | undefined
+    if (!received) break
+    latest = received.message
+  }
+  if (!latest) return undefined
+  engine = makeEngine(latest.program)
+  engine.setPartition(topic, partition)
+  shared.programUsed = latest.number
+  return engine
 }
 
 function serve(assignment: Assignment) {
   assert(engine && counters && settings, 'a worker is initialised before it is assigned')
   const { topic, partition } = assignment
   const shared = counters
-  engine.setPartition(topic, partition)
+  if (!takeReplacement(topic, partition)) engine.setPartition(topic, partition)
   const source = new PartitionSource(
     assignment.consumer,
     assignment.queue,
@@ -74,7 +102,8 @@ function serve(assignment: Assignment) {
     engine,
   )
   const make = () => makeDelivery(settings!, source, assignment.deadLettersPartitions, shared)
-  return new PartitionLoop(engine, source, shared, make, settings.loop, { log }).run()
+  const hooks = { log, takeReplacement: () => takeReplacement(topic, partition) }
+  return new PartitionLoop(engine, source, shared, make, settings.loop, hooks).run()
 }
 
 function makeDelivery(

@@ -17,7 +17,10 @@ test('the configuration table lists every setting with default, unit and meaning
   const table = new Map(rows.map(([, name, value, unit, doc]) => [name, [value, unit, doc]]))
   for (const [name, definition] of Object.entries(SETTINGS)) {
     const { default: value, unit, doc } = definition
-    expect([name, table.get(`\`${name}\``)]).toEqual([name, [`\`${value}\``, unit, doc]])
+    expect([name, table.get(`\`${name}\``)]).toEqual([
+      name,
+      [value === '' ? '' : `\`${value}\``, unit, doc],
+    ])
   }
 })
 

@@ -38,6 +38,11 @@ async function work(options: ConfigOptions, context: Context): Promise<number> {
     log.warn('second signal: exit at once')
     context.exit(1)
   })
+  process.on('SIGHUP', () => {
+    log.info('SIGHUP: the model is loaded again')
+    // What was wrong is logged and counted.
+    runtime.models.reload().catch(() => undefined)
+  })
   const cause = await Promise.race([signal, failed])
   if (cause instanceof Error) {
     log.fatal(cause.message)

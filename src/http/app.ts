@@ -3,11 +3,14 @@
 
 import { Hono } from 'hono'
 import { secureHeaders } from 'hono/secure-headers'
+import type { ModelHost } from '../model-host.ts'
 import type { Status } from '../status.ts'
+import { makeAdmin } from './admin.ts'
 import { makeRegistry } from './metrics.ts'
 
-export function makeApp(status: Status): Hono {
-  const registry = makeRegistry(status)
+/** @param token  bearer token for what changes state; '' refuses all that */
+export function makeApp(status: Status, models: ModelHost, token: string): Hono {
+  const registry = makeRegistry(status, models)
   const app = new Hono()
   app.use(secureHeaders())
 
@@ -54,6 +57,8 @@ export function makeApp(status: Status): Hono {
     c.header('Content-Type', registry.contentType)
     return c.body(await registry.metrics())
   })
+
+  app.route('/model', makeAdmin(models, token))
 
   return app
 }

@@ -10,18 +10,20 @@ import {
   TIMED,
   type Timed,
 } from '../metrics/counters.ts'
+import type { ModelHost } from '../model-host.ts'
 import type { PartitionStatus, Status } from '../status.ts'
 
 type Labels = Record<string, string | number>
 type Sample = { labels: Labels; value: number }
 
 /** A registry whose metrics show the status at the time of the scrape. */
-export function makeRegistry(status: Status): Registry {
+export function makeRegistry(status: Status, models: ModelHost): Registry {
   const registry = new Registry()
   addDecisions(registry, status)
   addPipeline(registry, status)
   addPartitions(registry, status)
   addDurations(registry, status)
+  addModels(registry, models)
   addProcess(registry, status)
   return registry
 }
@@ -103,6 +105,13 @@ function addDurations(registry: Registry, status: Status): void {
   ])
   const stages = TIMED.filter((stage) => stage !== 'batch')
   addHistogram(registry, status, 'loan_stage_duration_seconds', 'A stage of a batch.', stages)
+}
+
+function addModels(registry: Registry, models: ModelHost): void {
+  addCounter(registry, 'loan_model_changes_total', 'Changes of the model while running.', () => [
+    { labels: { result: 'changed' }, value: models.swaps },
+    { labels: { result: 'refused' }, value: models.refusals },
+  ])
 }
 
 function addProcess(registry: Registry, status: Status): void {

@@ -108,6 +108,23 @@ export class Counters {
     Atomics.store(this.control, 0, command)
   }
 
+  /** Number of the program that the worker shall use, and of the one that it uses: 0 at first. */
+  get programWanted(): number {
+    return Atomics.load(this.control, 2)
+  }
+
+  set programWanted(number: number) {
+    Atomics.store(this.control, 2, number)
+  }
+
+  get programUsed(): number {
+    return Atomics.load(this.control, 3)
+  }
+
+  set programUsed(number: number) {
+    Atomics.store(this.control, 3, number)
+  }
+
   get stage(): Stage {
     return STAGES[Atomics.load(this.control, 1)]!
   }

@@ -34,19 +34,21 @@ export type LoopSettings = {
 
 export type LoopHooks = {
   log(level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>): void
+  /** An engine with another program, when one is to be used from now on. */
+  takeReplacement(): Engine | undefined
 }
 
 /** How a loop ended: all committed, or given up because the partition was lost. */
 export type LoopEnd = 'drained' | 'abandoned'
 
 export class PartitionLoop {
-  private readonly engine: Engine
+  private engine: Engine
   private readonly source: PartitionSource
   private readonly counters: Counters
   private readonly makeDelivery: () => Delivery
   private readonly settings: LoopSettings
   private readonly hooks: LoopHooks
-  private readonly messages: number
+  private messages: number
   private readonly tally: Tally
   private failures = 0
 
@@ -124,6 +126,8 @@ export class PartitionLoop {
   /** One turn: at most one batch, and a commit when it is due. */
   private step(delivery: Delivery): void {
     const { counters, source, settings } = this
+    const replacement = this.hooks.takeReplacement()
+    if (replacement) this.replaceEngine(replacement)
     const started = Bun.nanoseconds()
     counters.stage = 'fetch'
     const waitMs = delivery.untilDue(Date.now(), IDLE_WAIT_MS)
@@ -135,6 +139,14 @@ export class PartitionLoop {
     }
     delivery.poll()
     if (delivery.untilDue(Date.now(), IDLE_WAIT_MS) === 0) this.commit(delivery, false)
+  }
+
+  /** Between two batches nothing of the old engine is in use: librdkafka copied what was produced. */
+  private replaceEngine(engine: Engine): void {
+    this.engine = engine
+    this.messages = addressOf(engine.u8) + engine.messagesAt
+    this.source.setTarget(engine)
+    this.tally.setEngine(engine)
   }
 
   private process(delivery: Delivery, taken: number): void {

@@ -6,7 +6,7 @@ import { type Counters, type DeadLetterClass, OUTCOMES } from '../metrics/counte
 import type { Engine } from '../scorer/engine.ts'
 
 export class Tally {
-  private readonly engine: Engine
+  private engine: Engine
   private readonly outcomes = new Float64Array(OUTCOMES.length)
   private readonly reasons: Float64Array
   private readonly deadLetters: DeadLetterClass[] = []
@@ -15,6 +15,11 @@ export class Tally {
   constructor(engine: Engine) {
     this.engine = engine
     this.reasons = new Float64Array(engine.program.reasons.length)
+  }
+
+  /** Goes on with another engine of the same policy; what was counted stays. */
+  setEngine(engine: Engine): void {
+    this.engine = engine
   }
 
   /** Adds the engine's result of a batch. */

@@ -22,7 +22,7 @@ import {
 } from './structs.ts'
 import { TopicPartitionList } from './topic-partition-list.ts'
 
-/** Where a batch goes: memory that stays where it is for the life of the worker. */
+/** Where a batch goes: memory that stays where it is while the target is used. */
 export type BatchTarget = {
   u8: Uint8Array
   u32: Uint32Array
@@ -43,9 +43,9 @@ export class PartitionSource {
   readonly partition: number
   private readonly consumer: Pointer
   private readonly queue: Pointer
-  readonly target: BatchTarget
-  private readonly base: number
-  private readonly pointers: Pointer
+  target: BatchTarget
+  private base: number
+  private pointers: Pointer
 
   /**
    * @param consumer  address of the consumer, owned by the main thread
@@ -62,6 +62,13 @@ export class PartitionSource {
     this.queue = queue as Pointer
     this.topic = topic
     this.partition = partition
+    this.target = target
+    this.base = ptr(target.u8)
+    this.pointers = (this.base + target.pointersAt) as Pointer
+  }
+
+  /** Goes on with another target; no message may be held meanwhile. */
+  setTarget(target: BatchTarget): void {
     this.target = target
     this.base = ptr(target.u8)
     this.pointers = (this.base + target.pointersAt) as Pointer

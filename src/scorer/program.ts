@@ -57,20 +57,28 @@ export type ProgramFiles = {
  * @throws OperatingError kind 'usage' with file and place when any part is wrong
  */
 export function loadProgram(files: ProgramFiles): Program {
-  return makeProgram(
-    loadSchemaVersions(`${files.schemas}/loan_application`),
-    newest(loadSchemaVersions(`${files.schemas}/loan_decision`)),
-    loadArtefact(files.model),
-    loadPolicy(files.policy),
-  )
+  return makeProgram(loadParts(files), loadArtefact(files.model))
 }
 
-export function makeProgram(
-  applications: readonly SchemaVersion[],
-  decisionSchema: SchemaVersion,
-  artefact: Artefact,
-  policy: Policy,
-): Program {
+/** What decides beside the model. */
+export type ProgramParts = {
+  /** Oldest first. */
+  applications: readonly SchemaVersion[]
+  decisionSchema: SchemaVersion
+  policy: Policy
+}
+
+export function loadParts(files: Omit<ProgramFiles, 'model'>): ProgramParts {
+  return {
+    applications: loadSchemaVersions(`${files.schemas}/loan_application`),
+    decisionSchema: newest(loadSchemaVersions(`${files.schemas}/loan_decision`)),
+    policy: loadPolicy(files.policy),
+  }
+}
+
+/** @throws OperatingError kind 'usage' when the parts do not go together */
+export function makeProgram(parts: ProgramParts, artefact: Artefact): Program {
+  const { applications, decisionSchema, policy } = parts
   const reader = newest(applications)
   checkId(reader)
   checkDecisionFields(decisionSchema)

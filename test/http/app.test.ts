@@ -3,6 +3,7 @@
 import { expect, test } from 'bun:test'
 import { makeApp } from '../../src/http/app.ts'
 import { Counters } from '../../src/metrics/counters.ts'
+import { modelHost } from '../support/model-host.ts'
 import type { PartitionStatus, Status } from '../../src/status.ts'
 
 const PARTITION: PartitionStatus = {
@@ -44,7 +45,7 @@ function statusOf(parts: Partial<Status> & { all?: PartitionStatus[] } = {}): St
   }
 }
 
-const get = (status: Status, path: string) => makeApp(status).request(path)
+const get = (status: Status, path: string) => makeApp(status, modelHost(), '').request(path)
 
 test('a process whose partitions move is alive, ready and healthy', async () => {
   for (const path of ['/livez', '/readyz', '/healthz']) {
@@ -120,7 +121,7 @@ test('a histogram is cumulative, starts at 1 µs, and ends in +Inf with the coun
 })
 
 test('scraping twice gives the same: totals do not add up over scrapes', async () => {
-  const app = makeApp(statusOf())
+  const app = makeApp(statusOf(), modelHost(), '')
   const counts = async () => {
     const text = await (await app.request('/metrics')).text()
     return text.split('\n').filter((line) => line.startsWith('loan_') && line.includes('_total'))

@@ -146,12 +146,12 @@ export type Parts = {
 
 /** A program from parts, for what is left out the smallest that does nothing. */
 export function programOf(parts: Parts): Program {
-  return makeProgram(
-    parts.applications ?? [applicationSchema],
-    parts.decision ?? decisionSchema,
-    parts.artefact ?? artefactOf(parts.forest ?? NO_FOREST),
-    parts.policy ?? NO_POLICY,
-  )
+  const beside = {
+    applications: parts.applications ?? [applicationSchema],
+    decisionSchema: parts.decision ?? decisionSchema,
+    policy: parts.policy ?? NO_POLICY,
+  }
+  return makeProgram(beside, parts.artefact ?? artefactOf(parts.forest ?? NO_FOREST))
 }
 
 /** The program as it is shipped, with its own model or the bench's. */

@@ -1,0 +1,144 @@
+// The model in use, changed while running: another artefact is loaded, checked and warmed beside the
+// old one, then every worker goes over at its next batch. One that is refused changes nothing.
+
+import { statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { OperatingError, messageOf } from './errors.ts'
+import type { Log } from './log.ts'
+import { loadArtefact } from './scorer/artefact.ts'
+import { type Program, type ProgramParts, makeProgram } from './scorer/program.ts'
+import { warmUp } from './scorer/warm-up.ts'
+
+export type ModelVersion = { folder: string; name: string; hash: string; sinceMs: number }
+
+/** What the host gives new programs to; resolves when every partition is decided by it. */
+export type ProgramUser = { replaceProgram(program: Program): Promise<void> }
+
+type Loaded = { version: ModelVersion; program: Program }
+
+export type ModelHostOptions = {
+  module: WebAssembly.Module
+  /** Schemas and policy, which stay. */
+  parts: ProgramParts
+  program: Program
+  folder: string
+  user: ProgramUser
+  log: Log
+}
+
+export class ModelHost {
+  swaps = 0
+  refusals = 0
+  private readonly options: ModelHostOptions
+  private current: Loaded
+  private previous: Loaded | undefined
+  private busy: Promise<unknown> = Promise.resolve()
+  private watcher: ReturnType<typeof setInterval> | undefined
+
+  constructor(options: ModelHostOptions) {
+    this.options = options
+    const { program } = options
+    this.current = { program, version: versionOf(program, resolve(options.folder)) }
+  }
+
+  get model(): ModelVersion {
+    return this.current.version
+  }
+
+  get previousModel(): ModelVersion | undefined {
+    return this.previous?.version
+  }
+
+  /**
+   * Changes to the artefact in a folder.
+   *
+   * @throws OperatingError kind 'usage' when it cannot be used: the old one goes on
+   */
+  load(folder: string): Promise<ModelVersion> {
+    return this.inTurn(async () => {
+      const startMs = performance.now()
+      let loaded: Loaded
+      try {
+        loaded = this.prepare(resolve(folder))
+      } catch (error) {
+        this.refusals++
+        const fields = { folder, model: this.model.name, hash: this.model.hash }
+        this.options.log.error(fields, `model refused, the old one goes on: ${messageOf(error)}`)
+        throw error
+      }
+      return this.change(loaded, startMs)
+    })
+  }
+
+  /**
+   * Changes back to the model before, which is still in memory.
+   *
+   * @throws OperatingError kind 'usage', code 'model' when there is none
+   */
+  rollBack(): Promise<ModelVersion> {
+    return this.inTurn(async () => {
+      if (!this.previous) throw new OperatingError('usage', 'model', 'there is no model before')
+      return this.change({ ...this.previous }, performance.now())
+    })
+  }
+
+  /** Loads the folder again that is in use, as when its artefact was replaced. */
+  reload(): Promise<ModelVersion> {
+    return this.load(this.model.folder)
+  }
+
+  /** Looks at the artefact of the folder in use every so often, and changes to it when it is new. */
+  watch(intervalMs: number): void {
+    let seen = stampOf(this.model.folder)
+    this.watcher = setInterval(() => {
+      const stamp = stampOf(this.model.folder)
+      if (stamp === undefined || stamp === seen) return
+      seen = stamp
+      // What was wrong is logged and counted.
+      this.reload().catch(() => undefined)
+    }, intervalMs)
+    this.watcher.unref()
+  }
+
+  close(): void {
+    clearInterval(this.watcher)
+  }
+
+  private prepare(folder: string): Loaded {
+    const { module, parts } = this.options
+    const program = makeProgram(parts, loadArtefact(folder))
+    warmUp(module, program)
+    return { program, version: versionOf(program, folder) }
+  }
+
+  private async change(loaded: Loaded, startMs: number): Promise<ModelVersion> {
+    const { user, log } = this.options
+    await user.replaceProgram(loaded.program)
+    loaded.version.sinceMs = Date.now()
+    this.previous = this.current
+    this.current = loaded
+    this.swaps++
+    const { name, hash } = loaded.version
+    const ms = Math.round(performance.now() - startMs)
+    log.info({ model: name, hash, before: this.previous.version.hash, ms }, 'model changed')
+    return loaded.version
+  }
+
+  /** One change at a time, in the order they were asked for. */
+  private inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.busy.then(action)
+    this.busy = result.catch(() => undefined)
+    return result
+  }
+}
+
+function versionOf(program: Program, folder: string): ModelVersion {
+  const hash = Buffer.from(program.modelHash).toString('hex')
+  return { folder, name: program.modelName, hash, sinceMs: Date.now() }
+}
+
+/** What tells one state of a folder's artefact from another; undefined while there is none. */
+function stampOf(folder: string): string | undefined {
+  const stat = statSync(join(folder, 'manifest.json'), { throwIfNoEntry: false })
+  return stat && `${stat.ino} ${stat.mtimeMs} ${stat.size}`
+}

@@ -1,0 +1,123 @@
+// What changes a running worker over HTTP: who may, what is refused, and that a refusal changes
+// nothing.
+
+import { describe, expect, test } from 'bun:test'
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { makeAdmin } from '../../src/http/admin.ts'
+import type { Program } from '../../src/scorer/program.ts'
+import { MODEL_FOLDER, OTHER_MODEL_FOLDER, modelHost } from '../support/model-host.ts'
+
+const TOKEN = 'c0rrect-horse~battery'
+
+function setUp(token = TOKEN) {
+  const used: Program[] = []
+  const user = {
+    replaceProgram: (program: Program) => {
+      used.push(program)
+      return Promise.resolve()
+    },
+  }
+  const host = modelHost(MODEL_FOLDER, user)
+  const app = makeAdmin(host, token)
+  const call = (method: string, path: string, body?: string, bearer = TOKEN) =>
+    app.request(path, {
+      method,
+      ...(body === undefined ? {} : { body }),
+      headers: bearer ? { Authorization: `Bearer ${bearer}` } : {},
+    })
+  return { host, used, call }
+}
+
+const pathBody = (path: string) => JSON.stringify({ path })
+
+describe('without the right token', () => {
+  test.each([
+    ['none', ''],
+    ['a wrong one', 'wrong'],
+    ['a longer one', `${TOKEN}x`],
+  ])('%s, nothing is told and nothing changes', async (_, bearer) => {
+    const { host, used, call } = setUp()
+    for (const [method, path] of [
+      ['GET', '/'],
+      ['POST', '/'],
+      ['POST', '/rollback'],
+    ] as const) {
+      const body = method === 'POST' ? pathBody(OTHER_MODEL_FOLDER) : undefined
+      const response = await call(method, path, body, bearer)
+      expect([400, 401]).toContain(response.status)
+      expect(await response.text()).not.toContain(host.model.hash)
+    }
+    expect(used).toEqual([])
+  })
+
+  test('and none set, all is refused and says what to set', async () => {
+    const { used, call } = setUp('')
+    const response = await call('POST', '/', pathBody(OTHER_MODEL_FOLDER), '')
+    expect(response.status).toBe(403)
+    expect(await response.text()).toContain('http.token')
+    expect(used).toEqual([])
+  })
+})
+
+test('a folder is changed to, and back', async () => {
+  const { host, used, call } = setUp()
+  const first = host.model
+  const response = await call('POST', '/', pathBody(OTHER_MODEL_FOLDER))
+  expect(response.status).toBe(200)
+  const body = (await response.json()) as { model: { hash: string }; previous: { hash: string } }
+  expect(body.previous.hash).toBe(first.hash)
+  expect(body.model.hash).not.toBe(first.hash)
+  expect(host.model.folder).toBe(OTHER_MODEL_FOLDER)
+  expect((await call('POST', '/rollback')).status).toBe(200)
+  expect(host.model.hash).toBe(first.hash)
+  expect(used.map((program) => Buffer.from(program.modelHash).toString('hex'))).toEqual([
+    body.model.hash,
+    first.hash,
+  ])
+  expect(host.swaps).toBe(2)
+})
+
+test('a rollback with no model before is refused', async () => {
+  const { call } = setUp()
+  const response = await call('POST', '/rollback')
+  expect([response.status, await response.json()]).toEqual([
+    422,
+    { error: 'there is no model before' },
+  ])
+})
+
+test.each([
+  ['no JSON', 'x'],
+  ['no path', '{}'],
+  ['an empty path', '{"path":""}'],
+  ['another key', '{"path":"a","force":true}'],
+])('a body with %s is refused', async (_, body) => {
+  const { used, call } = setUp()
+  expect((await call('POST', '/', body)).status).toBe(400)
+  expect(used).toEqual([])
+})
+
+test('a body that is too large is refused', async () => {
+  const { used, call } = setUp()
+  expect((await call('POST', '/', pathBody('x'.repeat(20_000)))).status).toBe(413)
+  expect(used).toEqual([])
+})
+
+test('an artefact that cannot be used is refused with the reason, and the old one goes on', async () => {
+  const { host, used, call } = setUp()
+  const folder = join(mkdtempSync(join(tmpdir(), 'loanstream-admin-')), 'model')
+  cpSync(OTHER_MODEL_FOLDER, folder, { recursive: true })
+  const tables = readFileSync(join(folder, 'tables.bin'))
+  tables[1000]! ^= 1
+  writeFileSync(join(folder, 'tables.bin'), tables)
+  const before = host.model
+  for (const path of [folder, join(folder, 'none')]) {
+    const response = await call('POST', '/', pathBody(path))
+    expect(response.status).toBe(422)
+    expect(((await response.json()) as { error: string }).error).toContain(path)
+  }
+  expect(host.model).toBe(before)
+  expect([host.swaps, host.refusals, used.length]).toEqual([0, 2, 0])
+})

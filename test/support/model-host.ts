@@ -1,0 +1,24 @@
+// A model host with the shipped model and nobody who uses it.
+
+import { makeLog } from '../../src/log.ts'
+import { ModelHost, type ProgramUser } from '../../src/model-host.ts'
+import { MODULE_PATH, fromRoot } from '../../src/paths.ts'
+import { loadArtefact } from '../../src/scorer/artefact.ts'
+import { loadModule } from '../../src/scorer/module.ts'
+import { loadParts, makeProgram } from '../../src/scorer/program.ts'
+
+export const MODEL_FOLDER = fromRoot('build/models/default')
+export const OTHER_MODEL_FOLDER = fromRoot('build/bench/model')
+
+export function modelHost(
+  folder = MODEL_FOLDER,
+  user: ProgramUser = { replaceProgram: () => Promise.resolve() },
+): ModelHost {
+  const parts = loadParts({
+    schemas: fromRoot('schemas'),
+    policy: fromRoot('models/default/policy.toml'),
+  })
+  const program = makeProgram(parts, loadArtefact(folder))
+  const module = loadModule(MODULE_PATH)
+  return new ModelHost({ module, parts, program, folder, user, log: makeLog('error', 'json') })
+}
