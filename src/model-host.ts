@@ -1,5 +1,5 @@
-// The model in use, changed while running: another artefact is loaded, checked and warmed beside the
-// old one, then every worker goes over at its next batch. One that is refused changes nothing.
+// The model in use, changed while running: another artefact is loaded, checked and warmed beside
+// the old one, then every worker goes over at its next batch. One that is refused changes nothing.
 
 import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -87,7 +87,7 @@ export class ModelHost {
     return this.load(this.model.folder)
   }
 
-  /** Looks at the artefact of the folder in use every so often, and changes to it when it is new. */
+  /** Looks at the artefact of the folder in use every so often; changes to it when it is new. */
   watch(intervalMs: number): void {
     let seen = stampOf(this.model.folder)
     this.watcher = setInterval(() => {

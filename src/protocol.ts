@@ -4,8 +4,8 @@
 // A worker's life: it posts `loaded` when its module is up (a message before that would be lost),
 // gets `init`, answers `ready`; then for each partition gets `assign` and answers `released`. While
 // it serves a partition its thread is in the loop and takes no messages: commands go through the
-// counters' control words and a wake of the partition's queue; a new program comes through a port of
-// its own, which can be read without returning to the event loop.
+// counters' control words and a wake of the partition's queue; a new program comes through a port
+// of its own, which can be read without returning to the event loop.
 
 import type { Program } from './scorer/program.ts'
 import type { DeliverySettings } from './pipeline/delivery.ts'

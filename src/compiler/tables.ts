@@ -279,7 +279,9 @@ function writeLanes(image: Image, trees: readonly FlatTree[], steps: number): nu
   const registerBytes = steps * LANE_BYTES
   const lanesAt = image.reserve(registers * registerBytes)
   // Parent 255 is a leaf that no tree reaches before its last step.
-  image.fill(lanesAt, registers * registerBytes, 255)
+  for (let i = 0; i < registers * steps; i++) {
+    image.fill(lanesAt + i * LANE_BYTES + LANE_PARENT, 16, 255)
+  }
   for (const [i, tree] of trees.entries()) {
     const register = Math.floor(i / 16)
     const isAlone = register === registers - 1 && register % 2 === 0

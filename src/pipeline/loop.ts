@@ -141,7 +141,7 @@ export class PartitionLoop {
     if (delivery.untilDue(Date.now(), IDLE_WAIT_MS) === 0) this.commit(delivery, false)
   }
 
-  /** Between two batches nothing of the old engine is in use: librdkafka copied what was produced. */
+  /** Between two batches nothing of the old engine is in use: librdkafka copied its output. */
   private replaceEngine(engine: Engine): void {
     this.engine = engine
     this.messages = addressOf(engine.u8) + engine.messagesAt

@@ -346,7 +346,8 @@ function floatOf(column: number, avro: unknown): number {
 export function floatOfLong(value: bigint): number {
   const float = Math.fround(Number(value))
   const exact = BigInt(float)
-  // Rounding twice goes wrong where the double lies half-way between two floats and the long does not.
+  // Rounding twice goes wrong where the double lies half-way between two floats and the long does
+  // not.
   const neighbours = [float, nextFloat(float, 1), nextFloat(float, -1)]
   const distance = (x: number) => {
     const d = BigInt(x) - value

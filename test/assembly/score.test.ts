@@ -11,6 +11,10 @@ import {
   IMAGE_COLUMNS,
   IMAGE_ENTRIES,
   IMAGE_LANES_AT,
+  IMAGE_STEPS,
+  IMAGE_TREES,
+  LANE_BYTES,
+  LANE_COLUMN,
   LANE_COLUMNS_MAX,
 } from '../../assembly/layout.ts'
 import { type Forest, type Missing, type Split, rawScore } from '../../src/compiler/forest.ts'
@@ -221,6 +225,23 @@ describe('random forests score as the slow walk does', () => {
       expectWalk(scoringEngine(forest), forest, maker.rows(forest, 90), [1, 20, 21, 64, 85])
     }
   })
+})
+
+test('columns are looked up by indices that no machine reads otherwise: below 16, from 128 on', () => {
+  const { tables } = shippedProgram('bench/model')
+  const view = new DataView(tables.buffer, tables.byteOffset)
+  const lanesAt = view.getUint32(IMAGE_LANES_AT, true)
+  const registers = Math.ceil(view.getUint32(IMAGE_TREES, true) / 16)
+  const steps = view.getUint32(IMAGE_STEPS, true)
+  expect(lanesAt).toBeGreaterThan(0)
+  const columns = new Set<number>()
+  for (let i = 0; i < registers * steps; i++) {
+    const at = lanesAt + i * LANE_BYTES + LANE_COLUMN
+    for (const index of tables.subarray(at, at + 16)) columns.add(index)
+  }
+  expect(columns.size).toBeGreaterThan(20)
+  // The other half is looked up by index ^ 128.
+  expect([...columns].filter((index) => index % 128 >= 16)).toEqual([])
 })
 
 describe('forests by hand', () => {

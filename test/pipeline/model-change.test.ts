@@ -91,7 +91,7 @@ function expectOldThenNew(
       const bytes = Buffer.from(record.value!).toString('hex')
       return byModel.findIndex((expected) => expected[i] === bytes)
     })
-    expect(makers).toEqual(makers.toSorted())
+    expect(makers).toEqual(makers.toSorted((a, b) => a - b))
     expect(makers).not.toContain(-1)
     return makers.filter((maker) => maker === 0).length
   })
