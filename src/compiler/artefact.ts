@@ -49,6 +49,10 @@ export function buildModel(folder: string, module: WebAssembly.Module): BuiltMod
     throw usageError('model', `${sourcePath}: ${what}`)
   }
   const forest = parseLightGbm(source, sourcePath)
+  if (forest.identity) {
+    const what = 'a regression, which predicts no probability'
+    throw usageError('model', `${sourcePath}: is ${what}, ${manifestPath} states binary`)
+  }
   const names = manifest.features.map((feature) => feature.name)
   if (names.join() !== forest.features.join()) {
     const what = `features are not those of ${sourcePath}, in its order`

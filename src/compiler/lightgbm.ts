@@ -4,12 +4,22 @@
 // What would not be scored exactly is refused with line and tree, never approximated.
 
 import { usageError } from '../errors.ts'
-import { type Forest, type Missing, type Split, type Tree, ZERO_THRESHOLD } from './forest.ts'
+import {
+  type Categories,
+  type Forest,
+  type Missing,
+  type Split,
+  type Tree,
+  ZERO_THRESHOLD,
+} from './forest.ts'
+import { readObjective } from './lightgbm-objective.ts'
 
 /** Bits of decision_type: categorical, default left, and two of the missing type. */
 const CATEGORICAL = 1
 const DEFAULT_LEFT = 2
 const MISSING_TYPES: readonly (Missing | undefined)[] = ['none', 'zero', 'nan', undefined]
+/** LightGBM reads a category as an int32: words of 32 bits that can hold one. */
+const CATEGORY_WORDS_MAX = 2 ** 26
 
 type Entry = { value: string; line: number }
 type Section = { name: string; line: number; entries: Map<string, Entry> }
@@ -40,20 +50,10 @@ class Parser {
     }
     this.expect(header, 'num_class', '1')
     this.expect(header, 'num_tree_per_iteration', '1')
-    if (header.entries.has('average_output')) {
-      throw this.error(
-        header.entries.get('average_output')!.line,
-        'a random forest is not read yet',
-      )
-    }
-    const sigmoid = this.objective(this.get(header, 'objective'))
-    const names = this.get(header, 'feature_names')
-    const features = names.value.split(' ')
-    const most = this.get(header, 'max_feature_idx')
-    if (this.number(most.value, most.line) !== features.length - 1) {
-      const what = `max_feature_idx is ${most.value}, there are ${features.length} names`
-      throw this.error(names.line, what)
-    }
+    const objective = this.get(header, 'objective')
+    const link = readObjective(objective.value, (value) => this.number(value, objective.line))
+    if (typeof link === 'string') throw this.error(objective.line, link)
+    const features = this.features(header)
     const sizes = this.get(header, 'tree_sizes')
     const stated = sizes.value === '' ? 0 : sizes.value.split(' ').length
     if (stated !== trees.length) {
@@ -62,7 +62,26 @@ class Parser {
     for (const [i, { name, line }] of trees.entries()) {
       if (name !== `tree ${i}`) throw this.error(line, `Tree=${i} is due, is ${name}`)
     }
-    return { features, sigmoid, trees: trees.map((section) => this.tree(section, features.length)) }
+    return {
+      features,
+      sigmoid: link.sigmoid,
+      ...(link.identity ? { identity: true } : {}),
+      ...(header.entries.has('average_output') ? { averaged: true } : {}),
+      trees: trees.map((section) => this.tree(section, features.length)),
+    }
+  }
+
+  private features(header: Section): string[] {
+    const names = this.get(header, 'feature_names')
+    const features = names.value.split(' ')
+    const most = this.get(header, 'max_feature_idx')
+    if (this.number(most.value, most.line) !== features.length - 1) {
+      const what = `max_feature_idx is ${most.value}, there are ${features.length} names`
+      throw this.error(names.line, what)
+    }
+    const twice = features.find((name, i) => features.indexOf(name) !== i)
+    if (twice !== undefined) throw this.error(names.line, `two features are named "${twice}"`)
+    return features
   }
 
   /** Header and trees, up to the line that ends the trees. */
@@ -90,59 +109,92 @@ class Parser {
     throw this.error(lineNumber, 'ends before "end of trees": the file is cut short')
   }
 
-  private objective(entry: Entry): number {
-    const [name, ...parameters] = entry.value.split(' ')
-    if (name !== 'binary') throw this.error(entry.line, `the objective "${name}" is not read yet`)
-    for (const parameter of parameters) {
-      const sigmoid = /^sigmoid:(.+)$/.exec(parameter)?.[1]
-      if (sigmoid === undefined) continue
-      const factor = this.number(sigmoid, entry.line)
-      if (factor > 0 && factor < Number.POSITIVE_INFINITY) return factor
-      throw this.error(entry.line, `a sigmoid of ${sigmoid} makes no probability`)
-    }
-    return 1
-  }
-
   private tree(section: Section, featureCount: number): Tree {
     const leafCount = this.number(this.get(section, 'num_leaves').value, section.line)
-    this.expect(section, 'num_cat', '0', 'categorical splits are not read yet')
     if (section.entries.has('is_linear')) {
-      this.expect(section, 'is_linear', '0', 'linear trees are not read')
+      this.expect(section, 'is_linear', '0', `${section.name}: linear trees are not read`)
     }
     const leaves = this.numbers(section, 'leaf_value', leafCount)
     if (!leaves.every(Number.isFinite)) {
       throw this.error(this.get(section, 'leaf_value').line, 'a leaf_value is not finite')
     }
+    const sets = this.categorySets(section)
     const count = leafCount - 1
-    if (count === 0) return { splits: [], leaves }
+    const splits = count === 0 ? [] : this.splits(section, count, featureCount, sets)
+    const categorical = splits.filter((split) => split.categories).length
+    if (categorical !== sets.length) {
+      const what = `num_cat is ${sets.length}, there are ${categorical} categorical splits`
+      throw this.error(this.get(section, 'num_cat').line, `${section.name}: ${what}`)
+    }
+    this.checkShape(section, splits, leafCount)
+    return { splits, leaves }
+  }
+
+  private splits(
+    section: Section,
+    count: number,
+    featureCount: number,
+    sets: readonly Categories[],
+  ): Split[] {
     const feature = this.numbers(section, 'split_feature', count)
     const threshold = this.numbers(section, 'threshold', count)
     const type = this.numbers(section, 'decision_type', count)
     const left = this.numbers(section, 'left_child', count)
     const right = this.numbers(section, 'right_child', count)
-    const splits = feature.map((f, k): Split => {
+    return feature.map((f, k): Split => {
       const at = `${section.name}, split ${k}`
       const missing = MISSING_TYPES[(type[k]! >> 2) & 3]
       if (!missing || !Number.isInteger(type[k]) || type[k]! < 0 || type[k]! > 15) {
         throw this.error(section.line, `${at}: decision type ${type[k]} is unknown`)
       }
-      if (type[k]! & CATEGORICAL) throw this.error(section.line, `${at}: is categorical`)
       if (!Number.isInteger(f) || f < 0 || f >= featureCount) {
         throw this.error(section.line, `${at}: feature ${f} is not among the ${featureCount}`)
       }
-      if (Number.isNaN(threshold[k])) throw this.error(section.line, `${at}: threshold is NaN`)
-      const defaultLeft = (type[k]! & DEFAULT_LEFT) !== 0
-      return {
-        feature: f,
-        threshold: asPredicted(threshold[k]!),
-        missing,
-        defaultLeft,
-        left: left[k]!,
-        right: right[k]!,
+      const split = { feature: f, left: left[k]!, right: right[k]! }
+      if (type[k]! & CATEGORICAL) {
+        const categories = sets[threshold[k]!]
+        if (categories) {
+          // A missing value is in no set: it goes right, whatever the missing type.
+          return { ...split, threshold: 0, categories, missing: 'none', defaultLeft: false }
+        }
+        const what = `category set ${threshold[k]} is not among the ${sets.length}`
+        throw this.error(section.line, `${at}: ${what}`)
       }
+      const defaultLeft = (type[k]! & DEFAULT_LEFT) !== 0
+      return { ...split, threshold: asPredicted(threshold[k]!), missing, defaultLeft }
     })
-    this.checkShape(section, splits, leafCount)
-    return { splits, leaves }
+  }
+
+  /**
+   * Sets of categories that go left, by number. Set i holds bit b of word w, w counted from
+   * cat_boundaries[i], as category 32 w + b. Source: LightGBM, Tree::CategoricalDecision.
+   */
+  private categorySets(section: Section): Categories[] {
+    const stated = this.get(section, 'num_cat')
+    const count = this.number(stated.value, stated.line)
+    if (!Number.isInteger(count) || count < 0) {
+      throw this.error(stated.line, `${section.name}: num_cat=${stated.value} is no count`)
+    }
+    if (count === 0) return []
+    const boundaries = this.numbers(section, 'cat_boundaries', count + 1)
+    const ascends = (to: number, i: number) => {
+      const size = to - (boundaries[i - 1] ?? to)
+      return Number.isInteger(to) && size >= 0 && size <= CATEGORY_WORDS_MAX
+    }
+    if (boundaries[0] !== 0 || !boundaries.every(ascends)) {
+      const what = 'cat_boundaries must be whole numbers that ascend from 0'
+      throw this.error(this.get(section, 'cat_boundaries').line, `${section.name}: ${what}`)
+    }
+    const words = this.numbers(section, 'cat_threshold', boundaries[count]!)
+    if (!words.every((word) => word === word >>> 0)) {
+      const what = 'a cat_threshold is no word of 32 bits'
+      throw this.error(this.get(section, 'cat_threshold').line, `${section.name}: ${what}`)
+    }
+    return boundaries.slice(1).map((to, i) => ({
+      ids: bitsSet(words.slice(boundaries[i], to)),
+      listedLeft: true,
+      float32: false,
+    }))
   }
 
   /** Every split but the root and every leaf must be the child of exactly one split before it. */
@@ -194,6 +246,14 @@ class Parser {
   private error(line: number, what: string) {
     return usageError('model', `${this.place}:${line}: ${what}`)
   }
+}
+
+/** Numbers of the bits that are set in words of 32, ascending. */
+function bitsSet(words: readonly number[]): number[] {
+  const bits = Array.from({ length: 32 }, (_, bit) => bit)
+  return words.flatMap((word, w) =>
+    bits.filter((bit) => (word >>> bit) & 1).map((bit) => w * 32 + bit),
+  )
 }
 
 /**

@@ -85,6 +85,15 @@ describe('a build', () => {
     expect(buildModel(folder, wasmModule).artefact).toEqual(built.artefact)
   })
 
+  test('of a regression is refused: its manifest states a probability', () => {
+    const folder = modelFolder(undefined, (text) =>
+      text.replace(/^objective=.*$/m, 'objective=regression'),
+    )
+    const error = refusal(() => buildModel(folder, wasmModule))
+    expect(error.message).toEndWith('manifest.json states binary')
+    expect(error.message).toContain('predicts no probability')
+  })
+
   test('of a renamed model is another model, with the same tables', () => {
     const renamed = buildModel(
       modelFolder((manifest) => (manifest['name'] = 'other')),

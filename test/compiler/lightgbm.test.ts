@@ -113,21 +113,48 @@ describe('is refused with file, line and reason', () => {
     ],
     ['no objective', 'objective=binary sigmoid:1\n', '', 1, 'tree has no objective'],
     [
-      'regression',
+      'a log link',
       'objective=binary sigmoid:1',
-      'objective=regression',
+      'objective=poisson',
       7,
-      'the objective "regression" is not read yet',
+      'the objective "poisson" has a log link, which is not read',
+    ],
+    [
+      'a rank',
+      'objective=binary sigmoid:1',
+      'objective=lambdarank',
+      7,
+      'the objective "lambdarank" ranks, and its scores mean nothing by themselves',
+    ],
+    [
+      'scores to be squared',
+      'objective=binary sigmoid:1',
+      'objective=regression sqrt',
+      7,
+      'the objective "regression sqrt" squares its scores, which is not read',
+    ],
+    [
+      'a sigmoid that is none of the objective',
+      'objective=binary sigmoid:1',
+      'objective=cross_entropy sigmoid:1',
+      7,
+      'the objective "cross_entropy" has "sigmoid:1", which is not known',
+    ],
+    [
+      'two features of one name',
+      'feature_names=a b',
+      'feature_names=a a',
+      8,
+      'two features are named "a"',
     ],
     [
       'an empty objective',
       'objective=binary sigmoid:1',
       'objective=',
       7,
-      'the objective "" is not',
+      'the objective "" is not known',
     ],
     ['a sigmoid that is no number', 'sigmoid:1', 'sigmoid:one', 7, '"one" is no number'],
-    ['a random forest', 'objective', 'average_output\nobjective', 7, 'a random forest is not read'],
     ['no feature names', 'feature_names=a b\n', '', 1, 'tree has no feature_names'],
     ['more trees stated', '300 200', '300 200 100', 10, 'states 3 trees, the file holds 2'],
     ['fewer trees stated', '300 200', '300', 10, 'states 1 trees, the file holds 2'],
@@ -164,8 +191,9 @@ describe('is refused with file, line and reason', () => {
       'leaf_value holds 3 values, 2 are due',
     ],
     ['no leaves', 'num_leaves=1', 'num_leaves=0', 34, 'leaf_value holds 1 values, 0 are due'],
-    ['categorical splits', 'num_cat=0', 'num_cat=1', 14, 'categorical splits are not read yet'],
-    ['linear trees', 'is_linear=0', 'is_linear=1', 27, 'linear trees are not read'],
+    ['sets that are not there', 'num_cat=0', 'num_cat=1', TREE_0, 'tree 0 has no cat_boundaries'],
+    ['half a set', 'num_cat=0', 'num_cat=0.5', 14, 'tree 0: num_cat=0.5 is no count'],
+    ['linear trees', 'is_linear=0', 'is_linear=1', 27, 'tree 0: linear trees are not read'],
     ['no leaf values', 'leaf_value=0.25 -0.5 1e-3\n', '', TREE_0, 'tree 0 has no leaf_value'],
     [
       'a leaf value cut off',
@@ -221,7 +249,7 @@ describe('is refused with file, line and reason', () => {
       'decision_type=2 8',
       'decision_type=2 1',
       TREE_0,
-      'tree 0, split 1: is categorical',
+      'tree 0, split 1: category set -1e-35 is not among the 0',
     ],
     [
       'an unknown missing type',
@@ -334,11 +362,15 @@ describe('is refused with file, line and reason', () => {
 describe('real models of other kinds are refused', () => {
   const KINDS: [file: string, why: string][] = [
     ['multiclass', 'num_class=3 is not read, 1 is'],
-    ['regression', 'the objective "regression" is not read yet'],
-    ['cross-entropy', 'the objective "cross_entropy" is not read yet'],
-    ['linear', 'linear trees are not read'],
-    ['random-forest', 'a random forest is not read yet'],
-    ['categorical', 'categorical splits are not read yet'],
+    ['custom', 'tree has no objective'],
+    ['cross-entropy-lambda', '"cross_entropy_lambda" predicts no probability, which is not read'],
+    ['gamma', 'the objective "gamma" has a log link, which is not read'],
+    ['lambdarank', '"lambdarank" ranks, and its scores mean nothing by themselves'],
+    ['linear', 'tree 0: linear trees are not read'],
+    ['multiclassova', 'num_class=3 is not read, 1 is'],
+    ['poisson', 'the objective "poisson" has a log link, which is not read'],
+    ['regression-sqrt', 'the objective "regression sqrt" squares its scores, which is not read'],
+    ['tweedie', 'the objective "tweedie" has a log link, which is not read'],
   ]
   test.each(KINDS)('%s', (file, why) => {
     const path = join(import.meta.dir, `../fixtures/forests/refused/${file}.txt`)
@@ -392,6 +424,23 @@ describe('is read all the same', () => {
     expect(parseLightGbm(edited('binary sigmoid:1', text), 'm').sigmoid).toBe(sigmoid)
   })
 
+  test.each(['cross_entropy', 'xentropy'])('the objective %s, which is logistic', (name) => {
+    expect(parseLightGbm(edited('binary sigmoid:1', name), 'm')).toEqual(expected)
+  })
+
+  test.each(['regression', 'regression_l1', 'huber', 'fair', 'quantile', 'mape'])(
+    'the objective %s, whose score is what was to be predicted',
+    (name) => {
+      const forest = parseLightGbm(edited('binary sigmoid:1', name), 'm')
+      expect(forest).toEqual({ ...expected, identity: true })
+    },
+  )
+
+  test('a random forest', () => {
+    const forest = parseLightGbm(edited('feature_names', 'average_output\nfeature_names'), 'm')
+    expect(forest).toEqual({ ...expected, averaged: true })
+  })
+
   const TYPES: [type: number, missing: string, defaultLeft: boolean][] = [
     [0, 'none', false],
     [2, 'none', true],
@@ -408,6 +457,56 @@ describe('is read all the same', () => {
   test('a model without any trees', () => {
     const head = MODEL.slice(0, MODEL.indexOf('Tree=0')).replace('300 200', '')
     expect(parseLightGbm(`${head}\nend of trees\n`, 'm').trees).toEqual([])
+  })
+})
+
+describe('categories', () => {
+  const SETS = 'cat_boundaries=0 2 3\ncat_threshold=2147483649 4 1\nis_linear=0'
+  const CATEGORICAL = MODEL.replace('num_cat=0', 'num_cat=2')
+    .replace('threshold=0.5 -1e-35', 'threshold=1 0')
+    .replace('decision_type=2 8', 'decision_type=9 1')
+    .replace('is_linear=0', SETS)
+  const SETS_LINE = CATEGORICAL.split('\n').indexOf('cat_boundaries=0 2 3') + 1
+
+  test('a set is bits in words of 32', () => {
+    const splits = parseLightGbm(CATEGORICAL, 'm').trees[0]!.splits
+    expect(splits.map((split) => split.categories)).toEqual([
+      { ids: [0], listedLeft: true, float32: false },
+      { ids: [0, 31, 34], listedLeft: true, float32: false },
+    ])
+    // Whatever the missing type is: 9 says NaN, 1 says none.
+    expect(splits.map((split) => split.missing)).toEqual(['none', 'none'])
+  })
+
+  const CASES: [from: string, to: string, line: number, why: string][] = [
+    ['threshold=1 0', 'threshold=2 0', 12, 'tree 0, split 0: category set 2 is not among the 2'],
+    ['threshold=1 0', 'threshold=-1 0', 12, 'tree 0, split 0: category set -1 is not among'],
+    ['threshold=1 0', 'threshold=0.5 0', 12, 'tree 0, split 0: category set 0.5 is not among'],
+    ['decision_type=9', 'decision_type=8', 14, 'tree 0: num_cat is 2, there are 1 categorical'],
+    ['num_cat=2', 'num_cat=3', SETS_LINE, 'cat_boundaries holds 3 values, 4 are due'],
+    ['num_cat=2', 'num_cat=-2', 14, 'tree 0: num_cat=-2 is no count'],
+    ['num_cat=2', 'num_cat=inf', 14, 'tree 0: num_cat=inf is no count'],
+    ['=0 2 3', '=0 2 4', SETS_LINE + 1, 'cat_threshold holds 3 values, 4 are due'],
+    ['=0 2 3', '=0 4 3', SETS_LINE, 'tree 0: cat_boundaries must be whole numbers that ascend'],
+    ['=0 2 3', '=0 1.5 3', SETS_LINE, 'tree 0: cat_boundaries must be whole numbers that'],
+    ['=0 2 3', '=1 2 3', SETS_LINE, 'tree 0: cat_boundaries must be whole numbers that ascend'],
+    ['=0 2 3', '=0 2 99999999999', SETS_LINE, 'tree 0: cat_boundaries must be whole numbers'],
+    ['2147483649 4', '4294967296 4', SETS_LINE + 1, 'tree 0: a cat_threshold is no word of 32'],
+    ['2147483649 4', '-1 4', SETS_LINE + 1, 'tree 0: a cat_threshold is no word of 32 bits'],
+  ]
+  test.each(CASES)('%s as %s is refused', (from, to, line, why) => {
+    expect(CATEGORICAL).toContain(from)
+    const error = refusal(() => parseLightGbm(CATEGORICAL.replace(from, to), 'm'))
+    expect(error.message).toStartWith(`m:${line}: ${why}`)
+  })
+
+  test('a line left out is refused', () => {
+    for (const line of SETS.split('\n').slice(0, 2)) {
+      const text = CATEGORICAL.replace(`${line}\n`, '')
+      expect(refusal(() => parseLightGbm(text, 'm')).message).toStartWith(
+        'm:12: tree 0 has no cat_',
+      )
+    }
   })
 })
 
