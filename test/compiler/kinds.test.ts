@@ -5,9 +5,11 @@
 import { expect, test } from 'bun:test'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import fc from 'fast-check'
+import { OperatingError } from '../../src/errors.ts'
 import { type Forest, rawScore } from '../../src/compiler/forest.ts'
 import { parseLightGbm } from '../../src/compiler/lightgbm.ts'
-import { bitsOf } from '../support/engine.ts'
+import { bitsOf, refusal, runs } from '../support/engine.ts'
 
 const FOLDER = join(import.meta.dir, '../fixtures/forests')
 const NAMES = readdirSync(FOLDER)
@@ -91,5 +93,49 @@ test.each(FIXTURES.filter(({ forest }) => forest.averaged))(
       const probability = 1 / (1 + Math.exp(-forest.sigmoid * rawScore(forest, row)))
       expect(Math.abs(probability - score[i]!)).toBeLessThan(1e-15)
     }
+  },
+)
+
+/** The smallest model with categories, and a random forest. */
+const DAMAGED = ['averaged', 'categories'].map((kind) => {
+  const fitting = FIXTURES.filter(({ forest }) =>
+    kind === 'averaged'
+      ? forest.averaged
+      : forest.trees.some((tree) => tree.splits.some((split) => split.categories)),
+  )
+  const text = fitting.sort((a, b) => a.text.length - b.text.length)[0]!.text
+  return { kind, text: text.slice(0, text.indexOf('end of trees') + 'end of trees'.length) }
+})
+
+test.each(DAMAGED)(
+  'cut short anywhere, a model with $kind is refused with its line',
+  ({ text }) => {
+    for (let length = 0; length < text.length; length++) {
+      const error = refusal(() => parseLightGbm(text.slice(0, length), 'm'))
+      expect(error.message).toMatch(/^m:[0-9]+: /)
+    }
+  },
+)
+
+test.each(DAMAGED)(
+  'changed anywhere, one with $kind is refused in words, or scores',
+  ({ text }) => {
+    fc.assert(
+      fc.property(
+        fc.nat(text.length - 1),
+        fc.constantFrom(...'0123456789-+.eE= \n_a'.split('')),
+        (at, character) => {
+          try {
+            const forest = parseLightGbm(text.slice(0, at) + character + text.slice(at + 1), 'm')
+            const row = Array.from(forest.features, () => 1)
+            expect(typeof rawScore(forest, row)).toBe('number')
+          } catch (error) {
+            if (!(error instanceof OperatingError)) throw error
+            expect(error.message).toMatch(/^m:[0-9]+: /)
+          }
+        },
+      ),
+      runs(2000),
+    )
   },
 )
