@@ -18,7 +18,7 @@ import {
 } from '../support/engine.ts'
 
 const FOLDER = join(import.meta.dir, '../fixtures/forests')
-// From 40 on lie kinds that only the reference scores yet: test/compiler/kinds.test.ts.
+// From 40 on lie the kinds of test/compiler/kinds.test.ts.
 const NAMES = readdirSync(FOLDER)
   .filter((name) => /^[0-3][0-9]\.txt$/.test(name))
   .map((name) => name.replace('.txt', ''))
