@@ -32,6 +32,7 @@ import {
   DECODE_SKIP_NOTHING,
   DECODE_SKIP_UNION,
   DECODE_SKIP_VARINT,
+  ID_BYTES_MAX,
   STATUS_BAD_BRANCH,
   STATUS_BAD_LENGTH,
   STATUS_BAD_STRING,
@@ -224,7 +225,7 @@ function decodeRecord(plan: usize, position: usize, end: usize, row: usize, id: 
         position = varintEnd
         if (position > end) return STATUS_TRUNCATED
         const length = <u64>zigzagDecode(raw)
-        if (length > <u64>(end - position)) {
+        if (length > min(<u64>(end - position), <u64>ID_BYTES_MAX)) {
           return STATUS_BAD_LENGTH | (load<u32>(step, STEP_FIELD) << 8)
         }
         if (length == 0) return STATUS_IMPOSSIBLE_VALUE | (load<u32>(step, STEP_FIELD) << 8)

@@ -120,6 +120,8 @@ export const DECODE_NULLABLE_DOUBLE = 7
 export const DECODE_NULLABLE_INT = 8
 /** The string that identifies the application. */
 export const DECODE_ID = 9
+/** Longest id: it is the decision's key and a part of its value, and both must fit a record. */
+export const ID_BYTES_MAX = 1024
 /** A default of the reader schema for a field the writer does not have. */
 export const DECODE_CONSTANT = 10
 export const DECODE_SKIP_VARINT = 11

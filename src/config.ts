@@ -368,6 +368,8 @@ export function consumerProperties(config: Config): Record<string, string> {
     'queued.min.messages': '20000',
     'queued.max.messages.kbytes': '16384',
     'socket.nagle.disable': 'true',
+    // Tells how far a partition can be read, which health rests on.
+    'statistics.interval.ms': '1000',
     ...given,
     'enable.auto.commit': 'false',
     'enable.auto.offset.store': 'false',
@@ -381,6 +383,8 @@ export function producerProperties(config: Config): Record<string, string> {
   const linger = config.settings.delivery === 'exactly-once' ? '5' : '1'
   return {
     'linger.ms': linger,
+    // How large a record may be is the topic's to say (max.message.bytes), not ours.
+    'message.max.bytes': '1000000000',
     'queue.buffering.max.messages': '200000',
     'queue.buffering.max.kbytes': '131072',
     'socket.nagle.disable': 'true',

@@ -15,7 +15,7 @@ import type { Log } from './log.ts'
 import { ModelHost } from './model-host.ts'
 import { MODULE_PATH, fromRoot } from './paths.ts'
 import type { WorkerSettings } from './protocol.ts'
-import { CONSUMER, PRODUCER, checkClient } from './rdkafka/conf.ts'
+import { CONSUMER, PRODUCER, checkClient, deliveryProperties } from './rdkafka/conf.ts'
 import { loadModule } from './scorer/module.ts'
 import { loadArtefact } from './scorer/artefact.ts'
 import { type ProgramFiles, loadParts, makeProgram } from './scorer/program.ts'
@@ -64,7 +64,8 @@ export async function startRuntime(
   const consumer = consumerProperties(config)
   const worker = workerSettings(config, consumer['group.id']!)
   checkClient(CONSUMER, consumer)
-  checkClient(PRODUCER, worker.producer)
+  const transactionalId = worker.delivery === 'exactly-once' ? 'check' : undefined
+  checkClient(PRODUCER, { ...worker.producer, ...deliveryProperties(transactionalId) })
   warmUp(module, program)
   const supervisor = new Supervisor({
     program,

@@ -8,7 +8,7 @@ import { RepeatFilter } from './log.ts'
 import { COMMAND_ABANDON, COMMAND_DRAIN, COMMAND_RUN, type Counters } from './metrics/counters.ts'
 import type { LogLevel, WorkerSettings } from './protocol.ts'
 import { Consumer } from './rdkafka/consumer.ts'
-import { ERR_UNKNOWN_TOPIC_OR_PARTITION } from './rdkafka/error.ts'
+import { ERR_ALL_BROKERS_DOWN, ERR_UNKNOWN_TOPIC_OR_PARTITION } from './rdkafka/error.ts'
 import type { KafkaEvent } from './rdkafka/event.ts'
 import type { TopicPartition } from './rdkafka/topic-partition-list.ts'
 import type { Program } from './scorer/program.ts'
@@ -41,6 +41,8 @@ export type SupervisorOptions = {
 
 type Assignment = TopicPartition & {
   thread: WorkerThread
+  /** Date.now() when it was last seen to have read all that is committed. */
+  caughtUpAtMs: number
   queue: number
   restarts: number
   /** Settles when the worker has let go for good. */
@@ -59,7 +61,10 @@ export class Supervisor implements Status {
   private readonly idle: WorkerThread[] = []
   private readonly assignments = new Map<string, Assignment>()
   private readonly repeats = new RepeatFilter()
+  private decisionsPartitions = 0
   private deadLettersPartitions = 0
+  /** Whether all connections are lost, so that no progress is nobody's fault here. */
+  private brokersDown = false
   private program: Program
   private programNumber = 0
   private poller: ReturnType<typeof setInterval> | undefined
@@ -78,6 +83,7 @@ export class Supervisor implements Status {
     const threads = Array.from({ length: this.options.prestart }, () => this.startThread())
     this.idle.push(...threads)
     await Promise.all(threads.map((thread) => thread.ready))
+    if (this.isStopping()) return
     this.phase = 'waiting'
     await this.waitForTopics()
     if (this.isStopping()) return
@@ -95,6 +101,7 @@ export class Supervisor implements Status {
     const thread = new WorkerThread(
       { library, module, program: this.program, settings: worker },
       ({ level, message, fields }) => this.write(level, message, fields),
+      (message) => this.fail(`a worker broke down: ${message}`),
     )
     thread.ready.catch((error: unknown) => this.fail(`a worker did not start: ${messageOf(error)}`))
     // It starts with this very program.
@@ -154,6 +161,7 @@ export class Supervisor implements Status {
       const due = `${applications} as ${topics[0]} has`
       return `topic ${decisionsTopic} has ${decisions} partitions, it needs ${due}`
     }
+    this.decisionsPartitions = decisions!
     this.deadLettersPartitions = deadLetters!
     return ''
   }
@@ -185,6 +193,9 @@ export class Supervisor implements Status {
       case 'log':
         this.write(levelOf(event.level), event.message, { facility: event.facility })
         break
+      case 'stats':
+        this.watchLag(event.stableEnds)
+        break
       case 'commit':
         if (event.code !== 0) this.write('warn', `offsets not committed: ${event.message}`, {})
         break
@@ -197,9 +208,36 @@ export class Supervisor implements Status {
       this.fail(`the consumer cannot go on: ${event.message}`)
       return
     }
+    if (event.code === ERR_ALL_BROKERS_DOWN) this.brokersLost()
     const hint =
       event.code === ERR_UNKNOWN_TOPIC_OR_PARTITION ? '; "bun run topics" makes the topics' : ''
     this.write('warn', event.message + hint, { code: event.name })
+  }
+
+  /** Not ready until a broker answers again. */
+  private brokersLost(): void {
+    if (this.brokersDown || this.phase !== 'running') return
+    this.brokersDown = true
+    const brokers = this.options.consumer['bootstrap.servers']
+    this.notReady = `no broker answers at ${brokers}`
+    this.log.warn(this.notReady)
+    void this.waitForBrokers()
+  }
+
+  private async waitForBrokers(): Promise<void> {
+    while (!this.isStopping()) {
+      await Bun.sleep(METADATA_PAUSE_MS)
+      try {
+        this.consumer.metadata(this.options.applicationsTopic, METADATA_TIMEOUT_MS)
+        break
+      } catch {
+        // Still gone.
+      }
+    }
+    this.brokersDown = false
+    if (this.isStopping()) return
+    this.notReady = ''
+    this.log.info('a broker answers again')
   }
 
   private write(level: LogLevel, message: string, fields: Record<string, unknown>): void {
@@ -216,6 +254,7 @@ export class Supervisor implements Status {
     if (!this.isStopping()) {
       this.phase = 'running'
       this.notReady = ''
+      this.checkPartitionCounts(partitions)
     }
     for (const [i, { topic, partition }] of partitions.entries()) {
       const thread = this.idle.pop() ?? this.startThread()
@@ -233,6 +272,7 @@ export class Supervisor implements Status {
         topic,
         partition,
         thread,
+        caughtUpAtMs: Date.now(),
         queue: queues[i]!,
         restarts: 0,
         released: Promise.resolve(),
@@ -241,6 +281,13 @@ export class Supervisor implements Status {
       this.assignments.set(keyOf(assignment), assignment)
     }
     this.log.info({ partitions: partitions.map((p) => p.partition) }, 'partitions assigned')
+  }
+
+  /** Topics may have grown since the start. */
+  private checkPartitionCounts(partitions: readonly TopicPartition[]): void {
+    const isNew = partitions.some(({ partition }) => partition >= this.decisionsPartitions)
+    const missing = isNew ? this.missing() : ''
+    if (missing !== '') this.fail(missing)
   }
 
   /** Has a worker serve the partition, again after a failure, until it is told to let go. */
@@ -260,23 +307,25 @@ export class Supervisor implements Status {
       })
       if (end.end !== 'failed') return
       if (thread.counters.get('records') > records) assignment.restarts = 0
-      await this.afterFailure(assignment, end)
+      if (!(await this.mayRestart(assignment, end))) return
     }
   }
 
-  private async afterFailure(
+  /** Pauses before a restart; false, and the end of the process, when none would help. */
+  private async mayRestart(
     assignment: Assignment,
     end: Extract<ServeEnd, { end: 'failed' }>,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { topic, partition } = assignment
     assignment.restarts++
     const fields = { topic, partition, code: end.code, restarts: assignment.restarts }
     this.log.error(fields, `the partition's worker failed: ${end.message}`)
     if (end.fatal || assignment.restarts > RESTARTS_MAX) {
       this.fail(`partition ${partition} of ${topic} cannot be served: ${end.message}`)
-      return new Promise(() => {})
+      return false
     }
     await Bun.sleep(RESTART_PAUSE_FIRST_MS * 2 ** (assignment.restarts - 1))
+    return true
   }
 
   /** Has the workers let go, then acknowledges; until then the group waits for this member. */
@@ -387,10 +436,32 @@ export class Supervisor implements Status {
         progressAgoMs,
         firstDecisionMs:
           firstDecisionAtMs > 0 ? firstDecisionAtMs - counters.get('assignedAtMs') : undefined,
-        healthy: lag === 0 || progressAgoMs <= this.options.progressTimeoutMs,
+        healthy:
+          lag === 0 ||
+          this.brokersDown ||
+          this.stalledMs(assignment) <= this.options.progressTimeoutMs,
       }
     })
     return statuses.sort((a, b) => a.partition - b.partition)
+  }
+
+  /** Milliseconds without progress while there was something to read. */
+  private stalledMs({ thread, caughtUpAtMs }: Assignment): number {
+    return Date.now() - Math.max(caughtUpAtMs, thread.counters.get('progressAtMs'))
+  }
+
+  /**
+   * Sees which partitions have read all that can be read. The high watermark does not tell: records
+   * of a transaction that is still open lie below it.
+   */
+  private watchLag(stableEnds: Extract<KafkaEvent, { type: 'stats' }>['stableEnds']): void {
+    for (const { stableEnd, ...partition } of stableEnds) {
+      const assignment = this.assignments.get(keyOf(partition))
+      if (!assignment) continue
+      const { counters } = assignment.thread
+      const read = Math.max(counters.get('position'), counters.get('endReached'))
+      if (read >= stableEnd) assignment.caughtUpAtMs = Date.now()
+    }
   }
 
   /** The end last reached counts as read: behind it may lie control records, never fetched. */

@@ -24,14 +24,23 @@ export class WorkerThread {
   private readonly programs = new MessageChannel()
   private serving: ((end: ServeEnd) => void) | undefined
 
-  constructor(init: InitMessage, onLog: (message: Extract<FromWorker, { type: 'log' }>) => void) {
+  /** @param onCrash  told when the thread breaks down while it serves no partition */
+  constructor(
+    init: InitMessage,
+    onLog: (message: Extract<FromWorker, { type: 'log' }>) => void,
+    onCrash: (message: string) => void,
+  ) {
     this.worker = new Worker(new URL('./worker.ts', import.meta.url).href)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.ready = promise
     this.worker.onerror = (event) => {
       const end: ServeEnd = { end: 'failed', fatal: true, code: 'worker', message: event.message }
-      if (this.serving) this.finish(end)
-      else reject(new Error(event.message))
+      if (this.serving) {
+        this.finish(end)
+        return
+      }
+      reject(new Error(event.message))
+      onCrash(event.message)
     }
     this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       switch (data.type) {

@@ -10,6 +10,7 @@ import { PartitionLoop } from './pipeline/loop.ts'
 import { Outbox } from './pipeline/outbox.ts'
 import { Transaction } from './pipeline/transaction.ts'
 import type { FromWorker, LogLevel, NewProgram, ToWorker, WorkerSettings } from './protocol.ts'
+import { deliveryProperties } from './rdkafka/conf.ts'
 import type { KafkaEvent } from './rdkafka/event.ts'
 import { openLibrary } from './rdkafka/library.ts'
 import { addressOf } from './rdkafka/memory.ts'
@@ -50,9 +51,11 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       post({ type: 'released', end: serve(data) })
     }
   } catch (error) {
-    const fatal = !(error instanceof OperatingError)
-    const code = fatal ? 'assertion' : error.code
-    const message = fatal && error instanceof Error ? (error.stack ?? '') : messageOf(error)
+    const isOurs = error instanceof OperatingError
+    // Trying again mends neither a setting nor a mistake of ours.
+    const fatal = !isOurs || error.kind === 'usage'
+    const code = isOurs ? error.code : 'assertion'
+    const message = !isOurs && error instanceof Error ? (error.stack ?? '') : messageOf(error)
     post({ type: 'failed', fatal, code, message })
   }
 }
@@ -115,7 +118,7 @@ function makeDelivery(
   const { topic, partition } = source
   const exactlyOnce = worker.delivery === 'exactly-once'
   const id = `${worker.transactionalIdPrefix}-${topic}-${partition}`
-  const own = exactlyOnce ? { 'transactional.id': id } : { 'enable.idempotence': 'true' }
+  const own = deliveryProperties(exactlyOnce ? id : undefined)
   const producer = new Producer({ ...worker.producer, ...own })
   const commits = { ...worker.commits, deadLettersPartitions }
   const outbox = new Outbox(producer, partition, commits, {

@@ -171,7 +171,8 @@ describe('rooms', () => {
   test('no clock and no chance on the path that decides', () => {
     const deciding = SOURCES.filter((file) => ['assembly', 'avro', 'policy'].includes(roomOf(file)))
     const users = [...deciding, 'src/scorer/engine.ts', 'src/scorer/program.ts'].filter((file) =>
-      // Of the relaxed instructions one is used as no machine differs in: see the test of its indices.
+      // Of the relaxed instructions one is used as no machine differs in: see the test of its
+      // indices.
       /Math\.random|Date\b|performance\.|relaxed_(?!swizzle)/.test(code(file)),
     )
     expect(users).toEqual([])

@@ -46,6 +46,8 @@ async function work(options: ConfigOptions, context: Context): Promise<number> {
   const cause = await Promise.race([signal, failed])
   if (cause instanceof Error) {
     log.fatal(cause.message)
+    // What the other partitions decided is committed, and the group need not wait for a time-out.
+    await runtime.stop()
     return 1
   }
   log.info({ signal: cause }, 'stopping')

@@ -4,7 +4,7 @@
 
 import { OperatingError } from '../errors.ts'
 import type { PartitionSource } from '../rdkafka/partition-source.ts'
-import type { Delivery, DeliverySettings } from './delivery.ts'
+import type { Delivery, DeliverySettings, Letter } from './delivery.ts'
 import type { Outbox } from './outbox.ts'
 
 /** How long to wait before looking again for a delivery that a commit waits for. */
@@ -36,8 +36,8 @@ export class AtLeastOnce implements Delivery {
     this.produced += count
   }
 
-  deadLetter(source: number, headers: readonly (readonly [string, string])[]): void {
-    this.outbox.sendDeadLetter(source, headers)
+  deadLetter(letter: Letter): void {
+    this.outbox.sendDeadLetter(letter)
     this.produced++
     this.deadLetters++
   }

@@ -2,6 +2,7 @@
 // came (key, value, headers); these headers say why and from where.
 
 import {
+  ID_BYTES_MAX,
   STATUS_BAD_BRANCH,
   STATUS_BAD_LENGTH,
   STATUS_BAD_STRING,
@@ -78,13 +79,16 @@ function explain(engine: Engine, record: number, status: number, valueBytes: num
     case STATUS_BAD_BRANCH:
       return `${field}: no such branch of the union, or symbol of the enum`
     case STATUS_BAD_LENGTH:
-      return `${field}: a length is negative or beyond the record's end`
+      return `${field}: a length is negative, beyond the record's end, or too long for an id (${ID_BYTES_MAX} bytes)`
     case STATUS_BAD_STRING:
       return `${field}: is not UTF-8`
     default:
       return `${field}: the value is impossible (see the field's bounds in the schema)`
   }
 }
+
+/** Header of a letter that is too large for the broker with its value: the bytes left out. */
+export const VALUE_DROPPED_HEADER = 'loanstream.value.dropped.bytes'
 
 /** Headers that go onto the dead letter, behind the record's own. */
 export function deadLetterHeaders(

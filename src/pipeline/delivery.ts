@@ -1,6 +1,15 @@
 // Delivery: how decisions and offsets get to the broker. Two ways, one interface: a transaction
 // (transaction.ts) or at least once (at-least-once.ts).
 
+/** A dead letter: a consumed message and what is added. */
+export type Letter = {
+  /** Native address of the message. */
+  message: number
+  headers: readonly (readonly [name: string, value: string])[]
+  /** Whether the message's value goes along. */
+  withValue: boolean
+}
+
 export interface Delivery {
   /** Makes ready to produce; with transactions, fences whoever served the partition before. */
   start(): void
@@ -12,8 +21,8 @@ export interface Delivery {
    */
   produce(messages: number, count: number): void
 
-  /** Hands over a dead letter: the consumed message at a native address, with headers added. */
-  deadLetter(source: number, headers: readonly (readonly [string, string])[]): void
+  /** Hands over a dead letter. */
+  deadLetter(letter: Letter): void
 
   /** Says that all before `nextOffset` was handed over: a later commit may include it. */
   advance(nextOffset: number, records: number): void

@@ -15,7 +15,7 @@ import { ERR_PARTITION_EOF } from '../rdkafka/error.ts'
 import { addressOf } from '../rdkafka/memory.ts'
 import type { PartitionSource, SourceNotice } from '../rdkafka/partition-source.ts'
 import type { Engine } from '../scorer/engine.ts'
-import { deadLetterHeaders, explainDeadLetter } from './dead-letter.ts'
+import { VALUE_DROPPED_HEADER, deadLetterHeaders, explainDeadLetter } from './dead-letter.ts'
 import type { Delivery } from './delivery.ts'
 import { Tally } from './tally.ts'
 
@@ -26,6 +26,9 @@ const FAILURES_MAX = 8
 const BACKOFF_FIRST_MS = 50
 const BACKOFF_MAX_MS = 5000
 const BACKOFF_STEP_MS = 20
+const TOO_LARGE = 'MSG_SIZE_TOO_LARGE'
+/** A little below Kafka's default of max.message.bytes, 1,048,588: headers take room as well. */
+const BROKER_MESSAGE_BYTES = 1_040_000
 
 export type LoopSettings = {
   batchRecords: number
@@ -51,6 +54,10 @@ export class PartitionLoop {
   private messages: number
   private readonly tally: Tally
   private failures = 0
+  /** Bytes of key and value up to which dead letters go whole; learnt when one is refused. */
+  private letterBytesMax = Number.POSITIVE_INFINITY
+  /** The largest that was sent whole since the last commit. */
+  private largestLetterBytes = 0
 
   constructor(
     engine: Engine,
@@ -118,6 +125,8 @@ export class PartitionLoop {
         counters.add('aborts', 1)
         delivery.abort()
         this.recover(error, 'aborted, the batch is read again')
+        // By the next owner: a consumer that is closing answers no question.
+        if (counters.command === COMMAND_DRAIN) return 'drained'
         this.rewind()
       }
     }
@@ -128,14 +137,18 @@ export class PartitionLoop {
     const { counters, source, settings } = this
     const replacement = this.hooks.takeReplacement()
     if (replacement) this.replaceEngine(replacement)
-    const started = Bun.nanoseconds()
     counters.stage = 'fetch'
     const waitMs = delivery.untilDue(Date.now(), IDLE_WAIT_MS)
+    const asked = Bun.nanoseconds()
     const taken = source.fetch(settings.batchRecords, waitMs)
     if (taken > 0) {
-      this.lap('fetch', started)
-      this.process(delivery, taken)
-      this.lap('batch', started)
+      // Waiting for a record is no work.
+      const started = asked + source.waitedNanoseconds
+      const fetched = Bun.nanoseconds() - started
+      if (this.process(delivery, taken) > 0) {
+        counters.observe('fetch', fetched)
+        this.lap('batch', started)
+      }
     }
     delivery.poll()
     if (delivery.untilDue(Date.now(), IDLE_WAIT_MS) === 0) this.commit(delivery, false)
@@ -149,14 +162,17 @@ export class PartitionLoop {
     this.tally.setEngine(engine)
   }
 
-  private process(delivery: Delivery, taken: number): void {
+  /** Returns how many records were among the messages. */
+  private process(delivery: Delivery, taken: number): number {
     const { source } = this
     let done = 0
+    let records = 0
     try {
       while (done < taken) {
         const count = this.gather(done, taken)
         if (count === 0) this.notice(source.notice(done))
         else this.decide(delivery, done, count)
+        records += count
         const next = done + Math.max(1, count)
         source.release(done, next)
         done = next
@@ -164,6 +180,7 @@ export class PartitionLoop {
     } finally {
       source.release(done, taken)
     }
+    return records
   }
 
   private gather(from: number, until: number): number {
@@ -207,12 +224,33 @@ export class PartitionLoop {
     const { engine, source } = this
     for (let i = 0; i < count; i++) {
       if (engine.u32[(engine.statusesAt >> 2) + i] === 0) continue
-      const letter = explainDeadLetter(engine, i, source.valueBytes(from + i))
+      const valueBytes = source.valueBytes(from + i)
+      const letter = explainDeadLetter(engine, i, valueBytes)
       const recordOffset = source.recordOffset(from + i)
       const headers = deadLetterHeaders(letter, source.topic, source.partition, recordOffset)
-      delivery.deadLetter(source.message(from + i), headers)
+      const bytes = valueBytes + source.keyBytes(from + i)
+      const withValue = bytes <= this.letterBytesMax
+      if (withValue) this.largestLetterBytes = Math.max(this.largestLetterBytes, bytes)
+      else headers.push([VALUE_DROPPED_HEADER, String(valueBytes)])
+      delivery.deadLetter({ message: source.message(from + i), headers, withValue })
       this.tally.addDeadLetter(letter.class)
     }
+  }
+
+  /**
+   * The broker refused a record for its size. Decisions are small, so it was a dead letter: from
+   * now on those as large go without their value, which the input topic still holds. Where the
+   * broker's limit lies is not told; the next try is its default, and then half of what was
+   * refused.
+   */
+  private learnLetterLimit(): void {
+    const refused = this.largestLetterBytes
+    if (refused === 0) return
+    this.letterBytesMax =
+      refused > BROKER_MESSAGE_BYTES ? BROKER_MESSAGE_BYTES : Math.floor(refused / 2)
+    const { topic, partition } = this.source
+    const fields = { topic, partition, refused_bytes: refused, limit_bytes: this.letterBytesMax }
+    this.hooks.log('error', 'dead letters beyond the limit go without their value', fields)
   }
 
   private commit(delivery: Delivery, all: boolean): void {
@@ -223,6 +261,7 @@ export class PartitionLoop {
     if (nextOffset < 0) return
     this.lap('commit', started)
     this.failures = 0
+    this.largestLetterBytes = 0
     this.tally.moveTo(counters)
     counters.add('commits', 1)
     counters.set('committed', nextOffset)
@@ -265,6 +304,8 @@ export class PartitionLoop {
   private recover(error: unknown, next: string): void {
     if (!(error instanceof OperatingError) || error.kind === 'usage') throw error
     this.failures++
+    if (error.code === TOO_LARGE) this.learnLetterLimit()
+    this.largestLetterBytes = 0
     const { topic, partition } = this.source
     const fields = { topic, partition, code: error.code, kind: error.kind, failures: this.failures }
     this.hooks.log('warn', `${error.message}: ${next}`, fields)

@@ -2,10 +2,11 @@
 // its events into log lines, and its failures into errors with a kind.
 
 import { OperatingError } from '../errors.ts'
+import { errorName } from '../rdkafka/error.ts'
 import type { KafkaEvent } from '../rdkafka/event.ts'
 import type { Producer } from '../rdkafka/producer.ts'
 import { MESSAGE_BYTES } from '../rdkafka/structs.ts'
-import type { DeliverySettings } from './delivery.ts'
+import type { DeliverySettings, Letter } from './delivery.ts'
 
 /** Longest sleep in librdkafka while its queue is full, between looks at the command. */
 const FULL_WAIT_MS = 20
@@ -45,10 +46,12 @@ export class Outbox {
     })
   }
 
-  sendDeadLetter(source: number, headers: readonly (readonly [string, string])[]): void {
+  sendDeadLetter({ message, headers, withValue }: Letter): void {
     const { deadLettersTopic, deadLettersPartitions } = this.settings
     const partition = this.partition % deadLettersPartitions
-    this.untilRoom(() => this.producer.forward(deadLettersTopic, partition, source, headers))
+    this.untilRoom(() =>
+      this.producer.forward(deadLettersTopic, partition, message, headers, withValue),
+    )
   }
 
   /** Tries again until it succeeds, for as long as records are allowed to wait for the broker. */
@@ -98,7 +101,7 @@ export class Outbox {
       this.hooks.onEvent(event)
       if (event.type === 'undelivered' && event.count > 0) {
         const what = `${event.count} records were not delivered: ${event.message}`
-        throw new OperatingError('fatal', 'undelivered', what)
+        throw new OperatingError('fatal', errorName(event.code), what)
       }
       if (event.type === 'error' && event.fatal) {
         throw new OperatingError('fatal', event.name, event.message)

@@ -7,7 +7,7 @@
 
 import { OperatingError } from '../errors.ts'
 import type { PartitionSource } from '../rdkafka/partition-source.ts'
-import type { Delivery, DeliverySettings } from './delivery.ts'
+import type { Delivery, DeliverySettings, Letter } from './delivery.ts'
 import type { Outbox } from './outbox.ts'
 
 export class Transaction implements Delivery {
@@ -34,9 +34,9 @@ export class Transaction implements Delivery {
     this.outbox.send(messages, count)
   }
 
-  deadLetter(source: number, headers: readonly (readonly [string, string])[]): void {
+  deadLetter(letter: Letter): void {
     this.begin()
-    this.outbox.sendDeadLetter(source, headers)
+    this.outbox.sendDeadLetter(letter)
   }
 
   private begin(): void {

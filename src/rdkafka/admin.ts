@@ -2,7 +2,14 @@
 
 import { type Pointer, ptr } from 'bun:ffi'
 import { OperatingError, assert, usageError } from '../errors.ts'
-import { EVENT_ERROR, EVENT_LOG, PRODUCER, type Properties, makeClient } from './conf.ts'
+import {
+  EVENT_ERROR,
+  EVENT_LOG,
+  PRODUCER,
+  type Properties,
+  makeClient,
+  destroyClient,
+} from './conf.ts'
 import { ERR_NONE, ERR_TOPIC_ALREADY_EXISTS, KafkaError, errorName, throwCode } from './error.ts'
 import { type KafkaEvent, pollEvent } from './event.ts'
 import { cString, rd } from './library.ts'
@@ -135,7 +142,7 @@ export class Admin implements Disposable {
 
   [Symbol.dispose](): void {
     rd.rd_kafka_queue_destroy(this.main)
-    rd.rd_kafka_destroy(this.client)
+    destroyClient(this.client)
   }
 }
 

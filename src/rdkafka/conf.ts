@@ -13,8 +13,18 @@ export const EVENT_LOG = 0x4
 export const EVENT_ERROR = 0x8
 export const EVENT_REBALANCE = 0x10
 export const EVENT_OFFSET_COMMIT = 0x20
+export const EVENT_STATS = 0x40
+
+/** Properties of a producer whose records keep their order and come once each. */
+export function deliveryProperties(transactionalId: string | undefined): Properties {
+  return transactionalId === undefined
+    ? { 'enable.idempotence': 'true' }
+    : { 'transactional.id': transactionalId }
+}
 
 const CONF_OK = 0
+/** Below syslog's emergency: nothing. */
+const SILENT = -1
 const ERROR_TEXT_BYTES = 512
 
 export const PRODUCER = 0
@@ -59,6 +69,15 @@ function setProperty(conf: Pointer, name: string, value: string): void {
 }
 
 /**
+ * Frees a client. Its queues are gone by then, and what it logs on its way out would go to standard
+ * error as librdkafka writes it.
+ */
+export function destroyClient(client: Pointer): void {
+  rd.rd_kafka_set_log_level(client, SILENT)
+  rd.rd_kafka_destroy(client)
+}
+
+/**
  * Checks properties without making a client.
  *
  * @throws OperatingError kind 'usage', code 'kafka_property', for the first that is wrong
@@ -80,7 +99,7 @@ export function checkClient(type: number, properties: Properties): void {
   const rest = Object.entries(properties).filter(([name]) => !brokers.has(name))
   // Only what is worse than a warning: without brokers there is one.
   const quiet = { ...Object.fromEntries(rest), log_level: '3' }
-  rd.rd_kafka_destroy(makeClient(type, quiet, 0))
+  destroyClient(makeClient(type, quiet, 0))
 }
 
 function decode(text: Uint8Array): string {

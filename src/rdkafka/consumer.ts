@@ -9,8 +9,10 @@ import {
   EVENT_LOG,
   EVENT_OFFSET_COMMIT,
   EVENT_REBALANCE,
+  EVENT_STATS,
   type Properties,
   makeClient,
+  destroyClient,
 } from './conf.ts'
 import { throwCode, throwError } from './error.ts'
 import { type KafkaEvent, pollEvent } from './event.ts'
@@ -25,7 +27,7 @@ export class Consumer {
 
   /** @param properties  librdkafka's; events are switched on here */
   constructor(properties: Properties) {
-    const events = EVENT_LOG | EVENT_ERROR | EVENT_REBALANCE | EVENT_OFFSET_COMMIT
+    const events = EVENT_LOG | EVENT_ERROR | EVENT_REBALANCE | EVENT_OFFSET_COMMIT | EVENT_STATS
     this.pointer = makeClient(CONSUMER, { ...properties, 'log.queue': 'true' }, events)
     rd.rd_kafka_poll_set_consumer(this.pointer)
     const queue = rd.rd_kafka_queue_get_consumer(this.pointer)
@@ -118,6 +120,6 @@ export class Consumer {
   /** Frees the client. All queues must have been destroyed, and all workers have let go. */
   destroy(): void {
     rd.rd_kafka_queue_destroy(this.queue)
-    rd.rd_kafka_destroy(this.pointer)
+    destroyClient(this.pointer)
   }
 }

@@ -9,6 +9,7 @@ import {
   EVENT_LOG,
   EVENT_OFFSET_COMMIT,
   EVENT_REBALANCE,
+  EVENT_STATS,
 } from './conf.ts'
 import { ERR_ASSIGN_PARTITIONS, errorName, errorText } from './error.ts'
 import { rd, textAt } from './library.ts'
@@ -22,6 +23,8 @@ export type KafkaEvent =
   /** Records that could not be delivered; those that could raise no event. */
   | { type: 'undelivered'; count: number; code: number; message: string }
   | { type: 'commit'; code: number; message: string }
+  /** How far each partition can be read: before the first transaction that is still open. */
+  | { type: 'stats'; stableEnds: (TopicPartition & { stableEnd: number })[] }
   | { type: 'other'; code: number }
 
 /**
@@ -64,9 +67,26 @@ function readEvent(event: Pointer): KafkaEvent {
       const code = rd.rd_kafka_event_error(event)
       return { type: 'commit', code, message: errorText(code) }
     }
+    case EVENT_STATS:
+      return readStats(String(rd.rd_kafka_event_stats(event)))
     default:
       return { type: 'other', code: type }
   }
+}
+
+/** Of librdkafka's statistics what we use. Source: STATISTICS.md of librdkafka. */
+type Statistics = {
+  topics: Record<string, { partitions: Record<string, { partition: number; ls_offset: number }> }>
+}
+
+function readStats(json: string): KafkaEvent {
+  const { topics } = JSON.parse(json) as Statistics
+  const stableEnds = Object.entries(topics).flatMap(([topic, { partitions }]) =>
+    Object.values(partitions)
+      .filter(({ partition, ls_offset }) => partition >= 0 && ls_offset >= 0)
+      .map(({ partition, ls_offset }) => ({ topic, partition, stableEnd: ls_offset })),
+  )
+  return { type: 'stats', stableEnds }
 }
 
 function readLog(event: Pointer): KafkaEvent {

@@ -31,6 +31,7 @@ const SYMBOLS = {
   rd_kafka_new: { args: [i32, ptr, ptr, u64], returns: ptr },
   rd_kafka_destroy: { args: [ptr], returns: none },
   rd_kafka_destroy_flags: { args: [ptr, i32], returns: none },
+  rd_kafka_set_log_level: { args: [ptr, i32], returns: none },
   rd_kafka_set_log_queue: { args: [ptr, ptr], returns: i32 },
   rd_kafka_fatal_error: { args: [ptr, ptr, u64], returns: i32 },
   rd_kafka_metadata: { args: [ptr, i32, ptr, ptr, i32], returns: i32 },
@@ -61,6 +62,7 @@ const SYMBOLS = {
 
   rd_kafka_event_type: { args: [ptr], returns: i32 },
   rd_kafka_event_error: { args: [ptr], returns: i32 },
+  rd_kafka_event_stats: { args: [ptr], returns: cstring },
   rd_kafka_event_error_string: { args: [ptr], returns: cstring },
   rd_kafka_event_error_is_fatal: { args: [ptr], returns: i32 },
   rd_kafka_event_log: { args: [ptr, ptr, ptr, ptr], returns: i32 },

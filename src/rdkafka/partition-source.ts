@@ -44,6 +44,8 @@ export class PartitionSource {
   private readonly consumer: Pointer
   private readonly queue: Pointer
   target: BatchTarget
+  /** How long the last `fetch` waited for the first message. */
+  waitedNanoseconds = 0
   private base: number
   private pointers: Pointer
 
@@ -81,9 +83,12 @@ export class PartitionSource {
    * @returns how many messages were taken; each must be given back with `release`
    */
   fetch(max: number, timeoutMs: number): number {
+    this.waitedNanoseconds = 0
     const taken = this.take(0, max)
     if (taken > 0 || timeoutMs === 0) return taken
+    const started = Bun.nanoseconds()
     const first = rd.rd_kafka_consume_queue(this.queue, timeoutMs)
+    this.waitedNanoseconds = Bun.nanoseconds() - started
     if (!first) return 0
     const slot = this.target.pointersAt >> 2
     this.target.u32[slot] = first >>> 0
@@ -157,6 +162,10 @@ export class PartitionSource {
   /** Bytes of the record's value. */
   valueBytes(index: number): number {
     return u32At(this.message(index), MESSAGE_LEN)
+  }
+
+  keyBytes(index: number): number {
+    return u32At(this.message(index), MESSAGE_KEY_LEN)
   }
 
   key(index: number): Uint8Array | null {

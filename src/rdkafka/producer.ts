@@ -10,6 +10,7 @@ import {
   PRODUCER,
   type Properties,
   makeClient,
+  destroyClient,
 } from './conf.ts'
 import { ERR_QUEUE_FULL, ERR_TIMED_OUT, KafkaError, throwCode, throwError } from './error.ts'
 import { type KafkaEvent, pollEvent } from './event.ts'
@@ -128,7 +129,8 @@ export class Producer {
   /**
    * Hands over a consumed message as it is, key, value and headers, with headers of ours added.
    *
-   * @param source   native address of the consumed rd_kafka_message_t
+   * @param source     native address of the consumed rd_kafka_message_t
+   * @param withValue  whether its value goes along; without, the record has none
    * @returns false when the queue is full
    */
   forward(
@@ -136,6 +138,7 @@ export class Producer {
     partition: number,
     source: number,
     headers: readonly (readonly [name: string, value: string])[],
+    withValue = true,
   ): boolean {
     const native = this.copyHeaders(source)
     for (const [name, value] of headers) {
@@ -156,7 +159,11 @@ export class Producer {
     add(VU_RKT, this.topic(topic))
     add(VU_PARTITION, partition)
     add(VU_MSGFLAGS, COPY)
-    add(VU_VALUE_BYTES, pointerAt(source, MESSAGE_PAYLOAD), u32At(source, MESSAGE_LEN))
+    if (withValue) {
+      add(VU_VALUE_BYTES, pointerAt(source, MESSAGE_PAYLOAD), u32At(source, MESSAGE_LEN))
+    } else {
+      add(VU_VALUE_BYTES, 0)
+    }
     add(VU_KEY, pointerAt(source, MESSAGE_KEY), u32At(source, MESSAGE_KEY_LEN))
     add(VU_HEADERS, native)
     try {
@@ -238,7 +245,7 @@ export class Producer {
     for (const handle of this.topics.values()) rd.rd_kafka_topic_destroy(handle)
     rd.rd_kafka_queue_destroy(this.logs)
     rd.rd_kafka_queue_destroy(this.queue)
-    rd.rd_kafka_destroy(this.pointer)
+    destroyClient(this.pointer)
     this.pinned = undefined
   }
 }

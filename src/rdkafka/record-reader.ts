@@ -3,7 +3,7 @@
 
 import { type Pointer, ptr } from 'bun:ffi'
 import { assert } from '../errors.ts'
-import { CONSUMER, type Properties, makeClient } from './conf.ts'
+import { CONSUMER, type Properties, makeClient, destroyClient } from './conf.ts'
 import { ERR_NONE, ERR_PARTITION_EOF, errorName, throwCode } from './error.ts'
 import { rd, textAt } from './library.ts'
 import { copyOut } from './memory.ts'
@@ -117,7 +117,7 @@ export class RecordReader implements Disposable {
 
   [Symbol.dispose](): void {
     rd.rd_kafka_queue_destroy(this.queue)
-    rd.rd_kafka_destroy(this.client)
+    destroyClient(this.client)
   }
 }
 

@@ -4,6 +4,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import {
+  ID_BYTES_MAX,
   CONTEXT_WRITERS,
   INPUT_PADDING,
   STATUS_BAD_BRANCH,
@@ -418,11 +419,13 @@ describe('application ids', () => {
     expect(statusOfId(new Uint8Array(0))).toBe(STATUS_IMPOSSIBLE_VALUE)
   })
 
-  test('may be long', () => {
-    const id = new Uint8Array(1 << 19).fill(0x61)
+  test('may be long, but not longer than a key should be', () => {
+    const id = new Uint8Array(ID_BYTES_MAX).fill(0x61)
     expect(statusOfId(id)).toBe(STATUS_OK)
     id[id.length - 1] = 0xc3
     expect(statusOfId(id)).toBe(STATUS_BAD_STRING)
+    expect(statusOfId(new Uint8Array(ID_BYTES_MAX + 1).fill(0x61))).toBe(STATUS_BAD_LENGTH)
+    expect(statusOfId(new Uint8Array(1 << 19).fill(0x61))).toBe(STATUS_BAD_LENGTH)
   })
 
   test('may have any length that ends within the record', () => {

@@ -4,6 +4,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import {
+  ID_BYTES_MAX,
   BLOCK_ROWS,
   CONTEXT_BINS,
   CONTEXT_LEAF_INDICES,
@@ -168,7 +169,7 @@ describe('the largest decisions', () => {
   }
 
   test.each([1, 2, 64, 200])('fit, %d of them in input that is full', (count) => {
-    const id = new ByteWriter().string('i'.repeat(3000)).long(0).take()
+    const id = new ByteWriter().string('i'.repeat(ID_BYTES_MAX)).long(0).take()
     const records = Array.from({ length: count }, () => withHeader(application, id))
     const inputBytes = records.reduce((sum, record) => sum + record.length, 0)
     const engine = engineFor(count, inputBytes)
@@ -180,7 +181,7 @@ describe('the largest decisions', () => {
     expect(engine.outputAt + outputBytes).toBeLessThanOrEqual(engine.inputAt)
     // Each is as large as it can be: the room that was reckoned for it is not far from it.
     const [message] = messagesOf(engine)
-    expect(message!.payload.length).toBeGreaterThan(30 * 300 + 3000 + 249)
+    expect(message!.payload.length).toBeGreaterThan(30 * 300 + ID_BYTES_MAX + 249)
   })
 
   test('and the smallest records leave room as well', () => {

@@ -3,6 +3,7 @@
 // the module makes of a record is held against it, status and field included.
 
 import {
+  ID_BYTES_MAX,
   STATUS_BAD_BRANCH,
   STATUS_BAD_LENGTH,
   STATUS_BAD_STRING,
@@ -137,6 +138,7 @@ class Decoder {
 
   private id(field: string): Uint8Array {
     const length = this.length(field)
+    if (length > ID_BYTES_MAX) throw new Fault(STATUS_BAD_LENGTH, field)
     if (length === 0) throw new Fault(STATUS_IMPOSSIBLE_VALUE, field)
     const id = this.bytes.slice(this.position, this.position + length)
     try {

@@ -4,7 +4,18 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { BUILD } from '../../src/paths.ts'
 import { libraryPath, openLibrary } from '../../src/rdkafka/library.ts'
-import { type Input, TOPICS, makeInputs, readTopic, send } from '../support/applications.ts'
+import { ApplicationEncoder } from '../../src/applications/application.ts'
+import { Generator } from '../../src/applications/generator.ts'
+import { Producer } from '../../src/rdkafka/producer.ts'
+import {
+  type Input,
+  TOPICS,
+  defaultProgram,
+  header,
+  makeInputs,
+  readTopic,
+  send,
+} from '../support/applications.ts'
 import { KafkaCluster } from '../support/kafka.ts'
 import { expectExactlyOneOutcome } from '../support/outcomes.ts'
 import { WorkerProcess } from '../support/worker-process.ts'
@@ -92,6 +103,80 @@ describe.skipIf(unavailable !== undefined)(
       )
       const seen = readTopic(cluster.bootstrapServers, topics.decisions, PARTITIONS).flat().length
       expect(uncommitted.flat().length).toBeGreaterThan(seen)
+    })
+
+    test('records too large for the dead letters go there without their value, and harm no other', async () => {
+      const topics = await makeTopics('large')
+      await cluster.createTopic('large.small', {
+        partitions: PARTITIONS,
+        config: { 'max.message.bytes': '20000' },
+      })
+      const inputs = makeInputs(400, PARTITIONS)
+      const key = new TextEncoder().encode('k')
+      const large = (bytes: number): Input => {
+        return { partition: 1, key, value: new Uint8Array(bytes).fill(7) }
+      }
+      // By the record before it each is in mid-stream; the smallest fits.
+      inputs.splice(100, 0, large(900_000))
+      inputs.splice(200, 0, large(30_000))
+      inputs.splice(300, 0, large(5000))
+      const where = { ...topics, deadLetters: 'large.small' }
+      send(cluster.bootstrapServers, inputs, topics.applications)
+      await using worker = new WorkerProcess(settings(where))
+      await worker.reaches('loan_records_total', inputs.length, 60_000)
+      expect(await worker.stop()).toBe(0)
+      expectOutcomes(inputs, where)
+      const letters = readTopic(cluster.bootstrapServers, where.deadLetters, PARTITIONS).flat()
+      const seen = letters.map((letter) => [
+        letter.value?.length ?? 0,
+        header(letter, 'loanstream.value.dropped.bytes'),
+      ])
+      expect(seen).toContainEqual([0, '900000'])
+      expect(seen).toContainEqual([0, '30000'])
+      expect(seen).toContainEqual([5000, undefined])
+    })
+
+    test('an id too long for a record is a dead letter', async () => {
+      const topics = await makeTopics('long')
+      const inputs = makeInputs(100, PARTITIONS)
+      const application = new Generator(7).next(0)
+      const value = new ApplicationEncoder(defaultProgram().applicationSchema).encode({
+        ...application,
+        application_id: 'x'.repeat(520_000),
+      })
+      inputs.splice(50, 0, { partition: 0, key: new TextEncoder().encode('k'), value })
+      send(cluster.bootstrapServers, inputs, topics.applications)
+      await using worker = new WorkerProcess(settings(topics))
+      await worker.reaches('loan_records_total', inputs.length)
+      expect(await worker.metric('loan_dead_letters_total')).toBe(1)
+      expect(await worker.stop()).toBe(0)
+      expectOutcomes(inputs, topics)
+    })
+
+    test('a transaction that an upstream producer holds open makes no partition unhealthy', async () => {
+      const topics = await makeTopics('upstream')
+      await using worker = new WorkerProcess({ ...settings(topics), 'progress.timeout.ms': 2500 })
+      await worker.caughtUp(PARTITIONS)
+      const producer = new Producer({
+        'bootstrap.servers': cluster.bootstrapServers,
+        'transactional.id': 'upstream',
+      })
+      producer.initTransactions(10_000)
+      producer.beginTransaction()
+      const inputs = makeInputs(8, 1)
+      for (const { key, value } of inputs) producer.produce(topics.applications, 0, key, value)
+      producer.flush(10_000)
+      const until = performance.now() + 6000
+      while (performance.now() < until) {
+        const response = await worker.get('/livez')
+        expect([response.status, await response.text()]).toEqual([200, 'ok\n'])
+        await Bun.sleep(50)
+      }
+      expect((await worker.health()).partitions[0]!.lag).toBeGreaterThan(0)
+      producer.commitTransaction(10_000)
+      producer.destroy()
+      await worker.reaches('loan_records_total', inputs.length)
+      expect(await worker.stop()).toBe(0)
     })
 
     test('a stopped worker leaves nothing open, and the next goes on from there', async () => {

@@ -139,6 +139,20 @@ describe('nothing is lost and the worker goes on after', () => {
     expectNothingLost(cluster, inputs)
   })
 
+  test('is not ready while no broker answers, alive all the time, and ready again after', async () => {
+    using cluster = makeCluster()
+    await using worker = start(cluster)
+    await worker.ready()
+    cluster.setBrokerDown(1)
+    await worker.logged('no broker answers at')
+    expect((await worker.get('/readyz')).status).toBe(503)
+    expect(await (await worker.get('/readyz')).text()).toContain(cluster.bootstrapServers)
+    expect((await worker.get('/livez')).status).toBe(200)
+    cluster.setBrokerUp(1)
+    await worker.ready()
+    expect(await worker.stop()).toBe(0)
+  })
+
   test('answers that take long', async () => {
     using cluster = makeCluster()
     const inputs = makeInputs(2000, PARTITIONS)
