@@ -1,7 +1,14 @@
 // JSON files that people write: read with the place of what is wrong in the message.
 
 import { readFileSync } from 'node:fs'
-import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser'
+import {
+  type JSONPath,
+  type ParseError,
+  findNodeAtLocation,
+  parse,
+  parseTree,
+  printParseErrorCode,
+} from 'jsonc-parser'
 import { messageOf, usageError } from './errors.ts'
 
 /**
@@ -43,4 +50,18 @@ export function parseJson(text: string, place: string): unknown {
     throw usageError('json', `${place}:${line}:${column}: ${what}`)
   }
   return value
+}
+
+/**
+ * Line, from 1, where a part of JSON text lies, or what would hold it where it is missing.
+ *
+ * @param path  keys and indices that lead to it
+ */
+export function lineInJson(text: string, path: readonly PropertyKey[]): number {
+  const tree = parseTree(text)
+  for (let length = path.length; tree && length >= 0; length--) {
+    const node = findNodeAtLocation(tree, path.slice(0, length) as JSONPath)
+    if (node) return text.slice(0, node.offset).split('\n').length
+  }
+  return 1
 }

@@ -1,88 +1,125 @@
-// From a model's folder (manifest.json and the trainer's file) to an artefact. Reproducible: same
-// source and same compiler, same bytes.
+// From a trainer's model to an artefact, proved on the way. Reproducible: same source and same
+// compiler, same bytes.
 
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { z } from 'zod'
+import packageJson from '../../package.json'
 import { IMAGE_COLUMNS, IMAGE_VERSION_VALUE } from '../../assembly/layout.ts'
 import { usageError } from '../errors.ts'
-import { sha256, sha256Hex } from '../hash.ts'
-import { parseJson, readText } from '../json.ts'
+import { sha256Hex } from '../hash.ts'
+import { readJson } from '../json.ts'
 import type { Artefact, ArtefactManifest } from '../scorer/artefact.ts'
+import { figuresOf } from './figures.ts'
 import { type Forest } from './forest.ts'
 import { type Parity, checkParity } from './gate.ts'
-import { parseLightGbm } from './lightgbm.ts'
+import { type ModelSource, readModel } from './model-source.ts'
 import { makeTables } from './tables.ts'
 
-/** What a model's manifest must state; trainers may add what they like. */
-const modelManifest = z.looseObject({
-  name: z.string(),
-  format: z.literal('lightgbm-text'),
-  source: z.string(),
-  sha256: z.string(),
-  objective: z.literal('binary'),
-  features: z.array(z.looseObject({ name: z.string(), field: z.string() })),
-})
+const MANIFEST = 'manifest.json'
+const STANDALONE = 'model.wasm'
 
-export type BuiltModel = { artefact: Artefact; forest: Forest; parity: Parity }
+export type BuiltModel = {
+  artefact: Artefact
+  source: ModelSource
+  forest: Forest
+  parity: Parity
+}
+
+export type BuildOptions = {
+  /** The model's manifest, when it does not lie in its folder. */
+  manifest?: string | undefined
+  /** Is told what is done next. */
+  onStage?: ((stage: string) => void) | undefined
+}
 
 /**
  * Compiles a model and proves that it scores as its source says.
  *
- * @param folder  holds manifest.json and the file it names as its source
+ * @param path  the trainer's file, or a folder with manifest.json and the file it names
  * @throws OperatingError kind 'usage' with file, line and reason; nothing was written then
  */
-export function buildModel(folder: string, module: WebAssembly.Module): BuiltModel {
-  const manifestPath = join(folder, 'manifest.json')
-  const manifestText = readText(manifestPath)
-  const parsed = modelManifest.safeParse(parseJson(manifestText, manifestPath))
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!
-    throw usageError('model', `${manifestPath}: ${issue.path.join('.')}: ${issue.message}`)
-  }
-  const manifest = parsed.data
-  const sourcePath = join(folder, manifest.source)
-  const source = readText(sourcePath)
-  const sourceHash = sha256Hex(source)
-  if (sourceHash !== manifest.sha256) {
-    const what = `has SHA-256 ${sourceHash}, ${manifestPath} states ${manifest.sha256}`
-    throw usageError('model', `${sourcePath}: ${what}`)
-  }
-  const forest = parseLightGbm(source, sourcePath)
-  if (forest.identity) {
-    const what = 'a regression, which predicts no probability'
-    throw usageError('model', `${sourcePath}: is ${what}, ${manifestPath} states binary`)
-  }
-  const names = manifest.features.map((feature) => feature.name)
-  if (names.join() !== forest.features.join()) {
-    const what = `features are not those of ${sourcePath}, in its order`
-    throw usageError('model', `${manifestPath}: ${what}`)
-  }
-  const tables = makeTables(forest, sourcePath)
-  const artefact: Artefact = {
-    manifest: {
-      artefact: 1,
-      name: manifest.name,
-      model: sha256Hex(manifestText),
-      source: { format: manifest.format, file: manifest.source, sha256: sourceHash },
-      features: manifest.features.map(({ name, field }) => ({ name, field })),
-      trees: forest.trees.length,
-      leaves_max: Math.max(0, ...forest.trees.map((tree) => tree.leaves.length)),
-      columns: new DataView(tables.buffer).getUint32(IMAGE_COLUMNS, true),
-      tables: { file: 'tables.bin', bytes: tables.length, sha256: sha256Hex(tables) },
-      compiler: `loanstream, table layout ${IMAGE_VERSION_VALUE}`,
-    },
-    tables,
-    modelHash: sha256(manifestText),
-  }
-  return { artefact, forest, parity: checkParity(forest, artefact, module) }
+export function buildModel(
+  path: string,
+  module: WebAssembly.Module,
+  { manifest, onStage = () => undefined }: BuildOptions = {},
+): BuiltModel {
+  onStage('reading')
+  const source = readModel(path, manifest)
+  onStage('tables')
+  const unproved = makeArtefact(source, { probes: 0, leaves: 0, leavesReached: 0 })
+  onStage('parity')
+  const parity = checkParity(source.forest, unproved, module)
+  const { probes, leavesReached } = parity
+  const proved = { ...unproved.manifest, parity: { probes, leaves_reached: leavesReached } }
+  return { artefact: { ...unproved, manifest: proved }, source, forest: source.forest, parity }
 }
 
-/** Writes an artefact's folder; the manifest comes last, so that a torn write has none. */
-export function writeArtefact(artefact: Artefact, folder: string): void {
-  const manifest: ArtefactManifest = artefact.manifest
+/** Tables and manifest of a model; `parity` is what the gate found. */
+export function makeArtefact(source: ModelSource, parity: Parity): Artefact {
+  const { forest, gains } = source
+  const tables = makeTables(forest, source.path)
+  const figures = figuresOf(forest, tables)
+  const manifest: ArtefactManifest = {
+    artefact: 1,
+    name: source.name,
+    model: Buffer.from(source.modelHash).toString('hex'),
+    source: { format: source.format, file: source.file, sha256: source.sourceHash },
+    features: source.features.map(({ name, field }, i) => ({
+      name,
+      field,
+      ...figures.features[i]!,
+      ...(gains ? { gain: gains[i]! } : {}),
+    })),
+    score: {
+      transform: forest.identity ? 'identity' : 'logistic',
+      sigmoid: forest.sigmoid,
+    },
+    trees: figures.trees,
+    splits: figures.splits,
+    leaves: figures.leaves,
+    leaves_max: figures.leavesMax,
+    depth_max: figures.depthMax,
+    columns: new DataView(tables.buffer).getUint32(IMAGE_COLUMNS, true),
+    tables: { file: 'tables.bin', bytes: tables.length, sha256: sha256Hex(tables) },
+    parity: { probes: parity.probes, leaves_reached: parity.leavesReached },
+    compiler: { version: packageJson.version, layout: IMAGE_VERSION_VALUE },
+  }
+  return { manifest, tables, modelHash: source.modelHash }
+}
+
+/**
+ * Writes an artefact's folder. The manifest comes last and whole, so that a torn write has none.
+ *
+ * @param standalone  bytes of the module that stands alone, if there is to be one
+ * @throws OperatingError kind 'usage', code 'artefact', when the folder is a model's own
+ */
+export function writeArtefact(
+  artefact: Artefact,
+  folder: string,
+  standalone?: Uint8Array,
+): ArtefactManifest {
+  const path = join(folder, MANIFEST)
+  checkTarget(path)
   mkdirSync(folder, { recursive: true })
-  rmSync(join(folder, 'manifest.json'), { force: true })
-  writeFileSync(join(folder, manifest.tables.file), artefact.tables)
-  writeFileSync(join(folder, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+  rmSync(path, { force: true })
+  writeFileSync(join(folder, artefact.manifest.tables.file), artefact.tables)
+  // One of an earlier build would be another model's.
+  rmSync(join(folder, STANDALONE), { force: true })
+  const manifest = { ...artefact.manifest }
+  if (standalone) {
+    const sha256 = sha256Hex(standalone)
+    manifest.standalone = { file: STANDALONE, bytes: standalone.length, sha256 }
+    writeFileSync(join(folder, STANDALONE), standalone)
+  }
+  writeFileSync(`${path}.tmp`, `${JSON.stringify(manifest, null, 2)}\n`)
+  renameSync(`${path}.tmp`, path)
+  return manifest
+}
+
+/** A trainer's manifest is not to be written over: it is what decisions name their model by. */
+function checkTarget(path: string): void {
+  if (!existsSync(path)) return
+  const value = readJson(path)
+  if (typeof value === 'object' && value !== null && 'artefact' in value) return
+  throw usageError('artefact', `${path} is no artefact's: give another folder to write to`)
 }

@@ -27,13 +27,37 @@ const artefactManifest = z.object({
   /** SHA-256 of the model's own manifest.json: what decisions name the model by. */
   model: hash,
   source: z.object({ format: z.string(), file: z.string(), sha256: hash }),
-  /** In the model's order, each with its field of the application. */
-  features: z.array(z.object({ name: z.string(), field: z.string() })),
+  /** In the model's order, each with its field of the application and its part in the model. */
+  features: z.array(
+    z.object({
+      name: z.string(),
+      field: z.string(),
+      splits: z.int(),
+      thresholds: z.int(),
+      categories: z.int(),
+      /** What counts as missing, and where it goes: `nan left`; `none` where NaN is 0. */
+      missing: z.array(z.string()),
+      /** u8 columns it is quantised into. */
+      columns: z.int(),
+      /** Sum of what its splits gained in training, where the source says. */
+      gain: z.number().optional(),
+    }),
+  ),
+  /** What the raw score means: the log-odds over `sigmoid`, or what was to be predicted. */
+  score: z.object({ transform: z.enum(['logistic', 'identity']), sigmoid: z.number() }),
   trees: z.int(),
+  splits: z.int(),
+  leaves: z.int(),
   leaves_max: z.int(),
+  /** Splits on the longest way to a leaf. */
+  depth_max: z.int(),
   columns: z.int(),
   tables: z.object({ file: z.string(), bytes: z.int(), sha256: hash }),
-  compiler: z.string(),
+  /** The module that stands alone, where one was built. */
+  standalone: z.object({ file: z.string(), bytes: z.int(), sha256: hash }).optional(),
+  /** Rows that the tables were proved with, at least one, and leaves that these ended in. */
+  parity: z.object({ probes: z.int().positive(), leaves_reached: z.int() }),
+  compiler: z.object({ version: z.string(), layout: z.int() }),
 })
 
 export type ArtefactManifest = z.infer<typeof artefactManifest>

@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import packageJson from '../../package.json'
 import { usageError } from '../errors.ts'
 import type { BuildResult } from './build-models.ts'
 import { reasonOf, runCommand } from './command.ts'
@@ -44,7 +45,8 @@ function stampPath({ buildFolder }: Context, { target }: ModelFolder): string {
 function stampOf({ projectFolder, buildFolder }: Context, { source }: ModelFolder): string {
   const compiler = ['src/compiler', 'assembly'].map((path) => join(projectFolder, path))
   const files = ['manifest.json', ...sourceFile(source)].map((name) => join(source, name))
-  return hashOf(projectFolder, [...compiler, modulePath(buildFolder), ...files])
+  const also = [packageJson.version]
+  return hashOf(projectFolder, [...compiler, modulePath(buildFolder), ...files], also)
 }
 
 /** The file that the manifest names; a manifest that cannot be read is for the compiler to tell. */

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import packageJson from '../../package.json'
 import { IMAGE_VERSION, IMAGE_VERSION_VALUE } from '../../assembly/layout.ts'
 import { buildModel, writeArtefact } from '../../src/compiler/artefact.ts'
 import { sha256Hex } from '../../src/hash.ts'
@@ -56,13 +57,65 @@ describe('a build', () => {
       name: 'default',
       model: sha256Hex(ownManifest),
       source: { format: 'lightgbm-text', file: 'model.txt', sha256: sha256Hex(source) },
+      score: { transform: 'logistic', sigmoid: 1 },
       trees: 125,
+      splits: 375,
+      leaves: 500,
       leaves_max: 4,
+      depth_max: 3,
+      parity: { probes: built.parity.probes, leaves_reached: built.parity.leavesReached },
+      compiler: { version: packageJson.version, layout: IMAGE_VERSION_VALUE },
       tables: { file: 'tables.bin', bytes: tables.length, sha256: sha256Hex(tables) },
     })
     expect(Buffer.from(modelHash).toString('hex')).toBe(manifest.model)
     expect(manifest.features.length).toBe(22)
     expect(built.parity.probes).toBeGreaterThan(700)
+    expect(built.parity.leavesReached).toBe(500)
+  })
+
+  // LightGBM's own feature_importances(), which ends the file, counts the splits.
+  test("says each feature's part as LightGBM does", () => {
+    const { features, splits } = built.artefact.manifest
+    const text = readFileSync(fromRoot('models/default/model.txt'), 'utf8')
+    const [, stated] = text.split('\nfeature_importances:\n')
+    const counts = new Map(
+      stated!
+        .split('\n\n')[0]!
+        .split('\n')
+        .map((line) => line.split('=') as [string, string]),
+    )
+    expect(counts.size).toBeGreaterThan(15)
+    for (const { name, splits: count } of features) {
+      expect([name, count]).toEqual([name, Number(counts.get(name) ?? 0)])
+    }
+    expect(features.reduce((sum, feature) => sum + feature.splits, 0)).toBe(splits)
+    const gains = [...text.matchAll(/^split_gain=(.*)$/gm)].flatMap((match) => match[1]!.split(' '))
+    const gain = gains.reduce((sum, value) => sum + Number(value), 0)
+    expect(features.reduce((sum, feature) => sum + feature.gain!, 0)).toBeCloseTo(gain, 6)
+    expect(features.find(({ name }) => name === 'bankcard_utilization')).toMatchObject({
+      thresholds: 4,
+      missing: ['nan left', 'nan right'],
+      columns: 2,
+    })
+  })
+
+  test('of a bare file has its name, its hash, and features on fields of their own names', () => {
+    const path = fromRoot('models/default/model.txt')
+    const { manifest, tables, modelHash } = buildModel(path, wasmModule).artefact
+    const hash = sha256Hex(readFileSync(path))
+    expect(manifest).toMatchObject({ name: 'model', model: hash })
+    expect(Buffer.from(modelHash).toString('hex')).toBe(hash)
+    expect(manifest.features.every(({ name, field }) => name === field)).toBeTrue()
+    expect(tables).toEqual(built.artefact.tables)
+  })
+
+  test('of a file with its manifest elsewhere is the same as of their folder', () => {
+    const path = join(root, 'apart.txt')
+    cpSync(fromRoot('models/default/model.txt'), path)
+    const manifest = fromRoot('models/default/manifest.json')
+    const { artefact } = buildModel(path, wasmModule, { manifest })
+    expect(artefact.manifest.model).toBe(built.artefact.manifest.model)
+    expect(artefact.tables).toEqual(built.artefact.tables)
   })
 
   test.each(['models/default', 'bench/model'])(
@@ -111,33 +164,62 @@ describe('a build is refused', () => {
     (manifest) =>
       change(manifest['features'] as { name: string; field: string }[])
 
+  /** The line of the manifest that holds what is wrong, or that should hold what is missing. */
   const MANIFESTS: [what: string, change: Change, why: string][] = [
-    ['without a name', (m) => delete m['name'], 'manifest.json: name: '],
-    ['of another format', (m) => (m['format'] = 'xgboost'), 'manifest.json: format: '],
-    ['for another objective', (m) => (m['objective'] = 'regression'), 'manifest.json: objective: '],
-    ['without features', (m) => delete m['features'], 'manifest.json: features: '],
+    ['without a name', (m) => delete m['name'], 'manifest.json:1: name: '],
+    [
+      'of another format',
+      (m) => (m['format'] = 'xgboost'),
+      'manifest.json:3: format: is "xgboost", ',
+    ],
+    [
+      'for another objective',
+      (m) => (m['objective'] = 'regression'),
+      'manifest.json:6: objective: is "regression", ',
+    ],
+    [
+      'for an objective that there is not',
+      (m) => (m['objective'] = 'multiclass'),
+      'manifest.json:6: objective: ',
+    ],
+    ['without features', (m) => delete m['features'], 'manifest.json:1: features: '],
     [
       'with a feature that rests on nothing',
       features((list) => delete (list[3] as { field?: string }).field),
-      'manifest.json: features.3.field: ',
+      'manifest.json:28: features.3.field: ',
     ],
     [
       "with two features in each other's place",
       features((list) => list.splice(0, 2, list[1]!, list[0]!)),
-      'features are not those of ',
+      'in its order: number 1 is "annual_income", "loan_amount" is due',
     ],
-    ['with a feature too few', features((list) => list.pop()), 'features are not those of '],
+    [
+      'with a feature too few',
+      features((list) => list.pop()),
+      'number 22 is missing, "active_revolving_accounts" is due',
+    ],
+    [
+      'with a feature too many',
+      features((list) => list.push({ name: 'age', field: 'age' })),
+      'number 23 is "age", none is due',
+    ],
     [
       'with a feature of another name',
-      features((list) => (list[0]!.name = 'amount')),
-      'features are not those of ',
+      features((list) => (list[1]!.name = 'amount')),
+      'manifest.json:18: features are not those of ',
+    ],
+    [
+      'with two features on one field',
+      features((list) => (list[2]!.field = 'loan_amount')),
+      'manifest.json:23: "loan_amount" and "credit_score" rest on one field, "loan_amount"',
     ],
     ['of a source that is not there', (m) => (m['source'] = 'none.txt'), 'none.txt: ENOENT'],
     [
       'of another source',
       (m) => (m['sha256'] = 'ab'.repeat(32)),
-      `manifest.json states ${'ab'.repeat(32)}`,
+      `manifest.json:5 states ${'ab'.repeat(32)}`,
     ],
+    ['of an artefact', (m) => (m['artefact'] = 1), 'manifest.json: is of an artefact'],
   ]
   test.each(MANIFESTS)('%s', (_, change, why) => {
     const folder = modelFolder(change)
@@ -145,6 +227,15 @@ describe('a build is refused', () => {
     expect(error.message).toContain(folder)
     expect(error.message).toContain(why)
     expect(error.kind).toBe('usage')
+  })
+
+  test('of two features of one name, with the line that names them', () => {
+    const path = join(root, 'twice.txt')
+    const text = readFileSync(fromRoot('models/default/model.txt'), 'utf8')
+    writeFileSync(path, text.replace('loan_amount annual_income', 'loan_amount loan_amount'))
+    expect(refusal(() => buildModel(path, wasmModule)).message).toBe(
+      `${path}:8: two features are named "loan_amount"`,
+    )
   })
 
   test('of an edited source, with both hashes', () => {
@@ -249,6 +340,11 @@ describe('loading', () => {
       'tables.bin: size is ',
     ],
     [
+      'an artefact that nothing proved',
+      withManifest((m) => (m['parity'] = { probes: 0, leaves_reached: 0 })),
+      'manifest.json: parity.probes: ',
+    ],
+    [
       'other features',
       withManifest((m) => (m['features'] as unknown[]).pop()),
       'tables.bin: features is 22, 21 is due',
@@ -288,6 +384,15 @@ describe('loading', () => {
     const folder = artefactFolder(withTables((tables) => tables.slice(0, length)))
     expect(refusal(() => loadArtefact(folder)).message).toContain('tables.bin')
   })
+})
+
+test("a trainer's manifest is not written over", () => {
+  const folder = modelFolder()
+  const before = readFileSync(join(folder, 'manifest.json'), 'utf8')
+  const error = refusal(() => writeArtefact(built.artefact, folder))
+  expect(error.message).toStartWith(`${join(folder, 'manifest.json')} is no artefact's`)
+  expect(readFileSync(join(folder, 'manifest.json'), 'utf8')).toBe(before)
+  expect(existsSync(join(folder, 'tables.bin'))).toBeFalse()
 })
 
 test('an artefact that was not written to its end has no manifest', () => {

@@ -4,7 +4,6 @@
 import { setDefaultTimeout } from 'bun:test'
 import {
   CONTEXT_REASONS,
-  IMAGE_COLUMNS,
   MESSAGE_BYTES,
   MESSAGE_KEY,
   MESSAGE_KEY_LEN,
@@ -19,8 +18,8 @@ import {
 import { fingerprintOf, singleObjectHeader } from '../../src/avro/fingerprint.ts'
 import { type SchemaVersion, loadSchemaVersions, newest } from '../../src/avro/schema-files.ts'
 import { type Json, parseRecord } from '../../src/avro/schema.ts'
+import { makeArtefact } from '../../src/compiler/artefact.ts'
 import type { Forest } from '../../src/compiler/forest.ts'
-import { makeTables } from '../../src/compiler/tables.ts'
 import { OperatingError } from '../../src/errors.ts'
 import { sha256, sha256Hex } from '../../src/hash.ts'
 import { MODULE_PATH, fromRoot } from '../../src/paths.ts'
@@ -77,25 +76,18 @@ export function schemaVersion(json: Json, version = 1): SchemaVersion {
 
 /** A forest as the artefact that a build of it would be. Features rest on fields of their name. */
 export function artefactOf(forest: Forest): Artefact {
-  const tables = makeTables(forest, 'model.txt')
-  const model = sha256('a model')
-  const hash = sha256Hex(tables)
-  return {
-    manifest: {
-      artefact: 1,
-      name: 'test',
-      model: Buffer.from(model).toString('hex'),
-      source: { format: 'lightgbm-text', file: 'model.txt', sha256: hash },
-      features: forest.features.map((name) => ({ name, field: name })),
-      trees: forest.trees.length,
-      leaves_max: Math.max(0, ...forest.trees.map((tree) => tree.leaves.length)),
-      columns: new DataView(tables.buffer).getUint32(IMAGE_COLUMNS, true),
-      tables: { file: 'tables.bin', bytes: tables.length, sha256: hash },
-      compiler: 'test',
-    },
-    tables,
-    modelHash: model,
+  const source = {
+    name: 'test',
+    path: 'model.txt',
+    file: 'model.txt',
+    format: 'lightgbm-text',
+    sourceHash: sha256Hex('a source'),
+    modelHash: sha256('a model'),
+    forest,
+    features: forest.features.map((name) => ({ name, field: name })),
+    placeOf: () => 'model.txt',
   }
+  return makeArtefact(source, { probes: 1, leaves: 0, leavesReached: 0 })
 }
 
 /** No features and no trees: every margin is 0. */

@@ -1,0 +1,166 @@
+// A model as a trainer left it: a file, or a folder with manifest.json and the file that it names.
+// Read, and held against its manifest.
+
+import { readFileSync, statSync } from 'node:fs'
+import { basename, extname, join } from 'node:path'
+import { z } from 'zod'
+import { messageOf, usageError } from '../errors.ts'
+import { sha256, sha256Hex } from '../hash.ts'
+import { lineInJson, parseJson, readText } from '../json.ts'
+import type { Forest } from './forest.ts'
+import { gainsOf } from './gains.ts'
+import { parseLightGbm } from './lightgbm.ts'
+
+export type ModelSource = {
+  name: string
+  /** How errors name the file, and its name alone. */
+  path: string
+  file: string
+  format: string
+  sourceHash: string
+  /** What decisions name the model by: SHA-256 of its manifest, or of the file where none is. */
+  modelHash: Uint8Array
+  forest: Forest
+  /** In the model's order, each with the field of the application that it rests on. */
+  features: { name: string; field: string }[]
+  /** By feature; undefined where the file states none. */
+  gains?: number[] | undefined
+  /** File and line that name a feature, for errors. */
+  placeOf(feature: number): string
+}
+
+/** What a model's manifest must state; trainers may add what they like. */
+const modelManifest = z.looseObject({
+  name: z.string(),
+  format: z.string(),
+  source: z.string(),
+  sha256: z.string(),
+  objective: z.enum(['binary', 'regression']),
+  features: z.array(z.looseObject({ name: z.string(), field: z.string() })),
+})
+
+/** A manifest with its text, for the lines in it. */
+type Manifest = { path: string; text: string; content: z.infer<typeof modelManifest> }
+
+/**
+ * Reads a model. Without a manifest its name is the file's, and each feature rests on the field of
+ * its own name.
+ *
+ * @param path          the trainer's file, or a folder with manifest.json
+ * @param manifestPath  the manifest, when it lies elsewhere
+ * @throws OperatingError kind 'usage', code 'model', 'json' or 'file', with file, line and reason
+ */
+export function readModel(path: string, manifestPath?: string): ModelSource {
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+  const manifestAt = manifestPath ?? (isFolder ? join(path, 'manifest.json') : undefined)
+  const manifest = manifestAt === undefined ? undefined : readManifest(manifestAt)
+  const sourcePath = isFolder ? join(path, manifest!.content.source) : path
+  const bytes = readBytes(sourcePath)
+  const sourceHash = sha256Hex(bytes)
+  if (manifest) checkHash(manifest, sourcePath, sourceHash)
+  const { forest, format } = parseSource(bytes, sourcePath)
+  const twice = forest.features.findIndex((name, i) => forest.features.indexOf(name) !== i)
+  if (twice >= 0) {
+    const what = `two features are named "${forest.features[twice]}"`
+    throw usageError('model', `${namesPlace(sourcePath, bytes)}: ${what}`)
+  }
+  if (manifest) checkManifest(manifest, forest, format, sourcePath)
+  const fields = manifest?.content.features
+  return {
+    name: manifest?.content.name ?? basename(sourcePath, extname(sourcePath)),
+    path: sourcePath,
+    file: basename(sourcePath),
+    format,
+    sourceHash,
+    modelHash: sha256(manifest?.text ?? bytes),
+    forest,
+    features: forest.features.map((name, i) => ({ name, field: fields?.[i]?.field ?? name })),
+    gains: gainsOf(format, bytes, forest.features.length),
+    placeOf: (feature) =>
+      manifest ? placeIn(manifest, ['features', feature]) : namesPlace(sourcePath, bytes),
+  }
+}
+
+/** The one place that knows which formats there are. */
+function parseSource(bytes: Uint8Array, place: string): { forest: Forest; format: string } {
+  return { forest: parseLightGbm(decode(bytes, place), place), format: 'lightgbm-text' }
+}
+
+function decode(bytes: Uint8Array, place: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch (error) {
+    throw usageError('file', `cannot read ${place}: is not UTF-8`, error)
+  }
+}
+
+function readBytes(path: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw usageError('file', `cannot read ${path}: ${messageOf(error)}`, error)
+  }
+}
+
+function readManifest(path: string): Manifest {
+  const text = readText(path)
+  const value = parseJson(text, path)
+  if (typeof value === 'object' && value !== null && 'artefact' in value) {
+    const what = 'is of an artefact that was built, not of a model to build from'
+    throw usageError('model', `${path}: ${what}`)
+  }
+  const parsed = modelManifest.safeParse(value)
+  if (parsed.success) return { path, text, content: parsed.data }
+  const issue = parsed.error.issues[0]!
+  const place = `${path}:${lineInJson(text, issue.path)}`
+  throw usageError('model', `${place}: ${issue.path.join('.')}: ${issue.message}`)
+}
+
+function checkHash(manifest: Manifest, sourcePath: string, sourceHash: string): void {
+  const stated = manifest.content.sha256
+  if (sourceHash === stated) return
+  const place = placeIn(manifest, ['sha256'])
+  const what = `has SHA-256 ${sourceHash}, ${place} states ${stated}`
+  throw usageError('model', `${sourcePath}: ${what}`)
+}
+
+/** Whether the manifest says what the file says. */
+function checkManifest(manifest: Manifest, forest: Forest, format: string, path: string): void {
+  const { content } = manifest
+  const refuse = (at: PropertyKey[], what: string) =>
+    usageError('model', `${placeIn(manifest, at)}: ${what}`)
+  if (content.format !== format) {
+    throw refuse(['format'], `format: is "${content.format}", ${path} is ${format}`)
+  }
+  const objective = forest.identity ? 'regression' : 'binary'
+  if (content.objective !== objective) {
+    const what = `is "${content.objective}", ${path} is ${objective}`
+    throw refuse(['objective'], `objective: ${what}`)
+  }
+  const names = content.features.map((feature) => feature.name)
+  const longest = Math.max(names.length, forest.features.length)
+  for (let i = 0; i < longest; i++) {
+    if (names[i] === forest.features[i]) continue
+    const what = `features are not those of ${path}, in its order`
+    const at = names[i] === undefined ? ['features'] : ['features', i]
+    const is = names[i] === undefined ? 'is missing' : `is "${names[i]}"`
+    const due = forest.features[i] === undefined ? 'none' : `"${forest.features[i]}"`
+    throw refuse(at, `${what}: number ${i + 1} ${is}, ${due} is due`)
+  }
+  const fields = content.features.map((feature) => feature.field)
+  const twice = fields.findIndex((field, i) => fields.indexOf(field) !== i)
+  if (twice < 0) return
+  const both = `"${names[fields.indexOf(fields[twice]!)]}" and "${names[twice]}"`
+  throw refuse(['features', twice], `${both} rest on one field, "${fields[twice]}"`)
+}
+
+function placeIn({ path, text }: Manifest, at: readonly PropertyKey[]): string {
+  return `${path}:${lineInJson(text, at)}`
+}
+
+/** Where a trainer's file names its features: LightGBM's text has a line for it. */
+function namesPlace(path: string, bytes: Uint8Array): string {
+  const at = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf('\nfeature_names=')
+  if (at < 0) return path
+  return `${path}:${bytes.subarray(0, at + 1).reduce((n, byte) => n + Number(byte === 10), 1)}`
+}
