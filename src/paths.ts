@@ -13,3 +13,6 @@ export const MODULE_PATH = join(BUILD, 'loanstream.wasm')
 export function fromRoot(path: string): string {
   return isAbsolute(path) ? path : join(ROOT, path)
 }
+
+/** The kernels alone, which `model build --standalone` puts a model's tables into. */
+export const STANDALONE_PATH = join(BUILD, 'standalone.wasm')

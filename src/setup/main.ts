@@ -1,7 +1,7 @@
 // The set-up, run before every command: bun src/setup/main.ts [--broker] [--force-build] [--quiet]
 //
 // Makes what the commands need and git does not hold, in this order: the packages, librdkafka, the
-// WebAssembly module, the models' artefacts; for tests and benches also a real Kafka. Whatever is
+// WebAssembly modules, the models' artefacts; for tests and benches also a real Kafka. Whatever is
 // there and still right is left alone, so a second start does nothing, says nothing and costs
 // milliseconds. On the first start there are no packages, so nothing here imports one; what needs
 // them runs in a process of its own, as Bun would fetch them elsewhere in one that started without.
@@ -21,7 +21,7 @@ import { librdkafka } from './librdkafka.ts'
 import { withLock } from './lock.ts'
 import { models } from './models.ts'
 import { Report } from './report.ts'
-import { wasm } from './wasm.ts'
+import { standaloneWasm, wasm } from './wasm.ts'
 
 type Flags = { broker: boolean; 'force-build': boolean; quiet: boolean }
 
@@ -30,7 +30,8 @@ async function main(): Promise<void> {
   const context = makeContext(flags)
   checkBun(context.projectFolder, Bun.version)
   checkPlatform(process.platform)
-  const steps = [dependencies, librdkafka, wasm, models, ...(flags.broker ? [kafka] : [])]
+  const always = [dependencies, librdkafka, wasm, standaloneWasm, models]
+  const steps = flags.broker ? [...always, kafka] : always
   await runSteps(
     context,
     steps.map((step) => step(context)),

@@ -1,4 +1,5 @@
-// Step 3: assembly/ compiled to build/loanstream.wasm, the one module for every model.
+// Step 3: assembly/ compiled to build/loanstream.wasm, the one module for every model, and to
+// build/standalone.wasm, the kernels that `model build --standalone` adds a model to.
 
 import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,36 +12,68 @@ import { hasStamp, hashOf, writeWhole } from './stamp.ts'
 
 const COMPILE_MS_MAX = 5 * 60_000
 
+/** A module to be made: from which source, how, and what it may take from the host. */
+type ModuleKind = {
+  entry: string
+  /** Name in build/, without the extension. */
+  name: string
+  flags: string
+  imports: string
+}
+
+// abort is left out, as nothing in the modules may end the worker: bad records are data.
+const FLAGS = '-O3 --noAssert --enable simd --runtime stub --initialMemory 1 --use abort='
+
+/** The memory comes from the host, which lays it out (assembly/layout.ts). */
+const PATH: ModuleKind = {
+  entry: 'assembly/index.ts',
+  name: 'loanstream',
+  flags: `${FLAGS} --enable relaxed-simd --importMemory`,
+  imports: 'env.memory',
+}
+
 /**
- * The memory comes from the host, which lays it out (assembly/layout.ts); abort is left out, as
- * nothing in the module may end the worker: bad records are data.
+ * The memory is its own: `model build --standalone` puts a model's tables in. Without relaxed SIMD,
+ * which Node 20 and Safari do not have; where the kernels use it, both give the same bits.
  */
-const ASC_FLAGS = [
-  '-O3 --noAssert --enable simd --enable relaxed-simd',
-  '--runtime stub --importMemory --initialMemory 1 --use abort=',
-].flatMap((flags) => flags.split(' '))
+const STANDALONE: ModuleKind = {
+  entry: 'assembly/standalone.ts',
+  name: 'standalone',
+  flags: FLAGS,
+  imports: '',
+}
 
 export function modulePath(buildFolder: string): string {
-  return join(buildFolder, 'loanstream.wasm')
+  return join(buildFolder, `${PATH.name}.wasm`)
 }
 
 export function wasm(context: Context): Step {
+  return compileStep(context, PATH)
+}
+
+/** The kernels alone, for models that are to score outside: a step of its own. */
+export function standaloneWasm(context: Context): Step {
+  return compileStep(context, STANDALONE)
+}
+
+function compileStep(context: Context, kind: ModuleKind): Step {
   const { projectFolder, buildFolder, report } = context
-  const target = modulePath(buildFolder)
-  const stampPath = join(buildFolder, 'stamps', 'wasm')
+  const target = join(buildFolder, `${kind.name}.wasm`)
+  const stampPath = join(buildFolder, 'stamps', kind === PATH ? 'wasm' : `wasm-${kind.name}`)
   const compiler = join(projectFolder, 'node_modules', 'assemblyscript')
+  const flags = kind.flags.split(' ')
   const stamp = () => {
     const manifest = readFileSync(join(compiler, 'package.json'), 'utf8')
     const { version } = JSON.parse(manifest) as { version: string }
-    return hashOf(projectFolder, [join(projectFolder, 'assembly')], [version, ...ASC_FLAGS])
+    return hashOf(projectFolder, [join(projectFolder, 'assembly')], [version, ...flags])
   }
   const run = async () => {
     const start = performance.now()
-    report.passing('compiling assembly/')
+    report.passing(`compiling ${kind.entry}`)
     const made = stamp()
     const temporary = `${target}.${process.pid}.tmp`
-    const program = [process.execPath, join(compiler, 'bin', 'asc.js'), 'assembly/index.ts']
-    const outcome = await runCommand([...program, ...ASC_FLAGS, '-o', temporary], {
+    const program = [process.execPath, join(compiler, 'bin', 'asc.js'), kind.entry]
+    const outcome = await runCommand([...program, ...flags, '-o', temporary], {
       folder: projectFolder,
       environment: context.environment,
       timeoutMs: COMPILE_MS_MAX,
@@ -49,14 +82,14 @@ export function wasm(context: Context): Step {
       if (outcome.exitCode !== 0) {
         throw usageError('wasm', `assembly/ does not compile: ${reasonOf(outcome)}`)
       }
-      checkImports(loadModule(temporary))
+      checkImports(loadModule(temporary), kind.imports)
       renameSync(temporary, target)
     } finally {
       rmSync(temporary, { force: true })
     }
     writeWhole(stampPath, made)
     report.line(
-      `build/loanstream.wasm compiled, ${statSync(target).size} bytes, ${timeSince(start)}`,
+      `build/${kind.name}.wasm compiled, ${statSync(target).size} bytes, ${timeSince(start)}`,
     )
   }
   return {
@@ -66,13 +99,13 @@ export function wasm(context: Context): Step {
 }
 
 /**
- * Checks that the module takes nothing from the host but its memory.
+ * Checks that the module takes nothing from the host but what is due, by default its memory.
  *
  * @throws OperatingError kind 'usage', code 'wasm'
  */
-export function checkImports(module: WebAssembly.Module): void {
+export function checkImports(module: WebAssembly.Module, due = PATH.imports): void {
   const imports = WebAssembly.Module.imports(module).map(({ module, name }) => `${module}.${name}`)
-  if (imports.join() === 'env.memory') return
-  const what = `imports ${imports.join(', ') || 'nothing'}, only env.memory is due`
+  if (imports.join() === due) return
+  const what = `imports ${imports.join(', ') || 'nothing'}, ${due ? `only ${due}` : 'nothing'} is due`
   throw usageError('wasm', `assembly/ ${what}`)
 }

@@ -3,7 +3,7 @@
 import { expect, test } from 'bun:test'
 import { existsSync, readFileSync, readdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { checkImports, modulePath, wasm } from '../../src/setup/wasm.ts'
+import { checkImports, modulePath, standaloneWasm, wasm } from '../../src/setup/wasm.ts'
 import { PROJECT, TemporaryFolder, contextOf, failureOf } from './support.ts'
 
 /** The compiler alone takes about a second of one core. */
@@ -62,3 +62,26 @@ test('refuses a module with a memory of its own', () => {
   const empty = new WebAssembly.Module(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]))
   expect(() => checkImports(empty)).toThrow('assembly/ imports nothing, only env.memory is due')
 })
+
+test(
+  'the kernels that stand alone have a memory of their own, and take nothing at all',
+  async () => {
+    using folder = project(GOOD)
+    folder.write({ 'assembly/standalone.ts': GOOD })
+    const { context, said } = contextOf(folder.path)
+    const step = standaloneWasm(context)
+    await step.run()
+    expect(said[0]).toMatch(/^setup: build\/standalone\.wasm compiled, \d+ bytes, \d+\.\d s$/)
+    expect(step.isDone()).toBeTrue()
+    expect(wasm(context).isDone()).toBeFalse()
+    const path = join(context.buildFolder, 'standalone.wasm')
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(path)))
+    expect(exports['memory']).toBeInstanceOf(WebAssembly.Memory)
+
+    const source = 'declare function now(): f64\nexport function run(): f64 { return now() }'
+    folder.write({ 'assembly/standalone.ts': source })
+    const what = 'assembly/ imports standalone.now, nothing is due'
+    expect(await failureOf(step.run())).toBe(what)
+  },
+  TEST_MS_MAX,
+)
