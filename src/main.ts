@@ -6,6 +6,7 @@ import packageJson from '../package.json'
 import type { Context } from './cli/context.ts'
 import { decideCommand } from './cli/decide.ts'
 import { demoCommand } from './cli/demo.ts'
+import { modelCommand } from './cli/model.ts'
 import { produceCommand } from './cli/produce.ts'
 import { topicsCommand } from './cli/topics.ts'
 import { workerCommand } from './cli/worker.ts'
@@ -32,10 +33,18 @@ function makeProgram(): Command {
     topicsCommand(run, context),
     produceCommand(run, context),
     decideCommand(run, context),
+    modelCommand(run),
   ]) {
-    program.addCommand(command.copyInheritedSettings(program))
+    program.addCommand(inherit(command, program))
   }
   return program
+}
+
+/** Commands that are added, not made by their parent, do not have its settings. */
+function inherit(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent)
+  for (const child of command.commands) inherit(child, command)
+  return command
 }
 
 async function main(): Promise<number> {

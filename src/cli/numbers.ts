@@ -19,3 +19,17 @@ export function positiveNumber(text: string): number {
   }
   return value
 }
+
+/** A number, of either sign. */
+export function anyNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) {
+    throw new InvalidArgumentError('It must be a number.')
+  }
+  return value
+}
+
+/** The shortest text that reads back as the same double. */
+export function numberText(value: number): string {
+  return Object.is(value, -0) ? '-0' : String(value)
+}

@@ -104,6 +104,27 @@ const CASES: Case[] = [
     {},
     ['1.avsc:2:'],
   ],
+  ['an unknown command for models', ['model', 'inspct', 'x'], {}, ['inspct', 'inspect']],
+  [
+    'an unknown option for models',
+    ['model', 'build', 'x', '--out', 'y', '--standalon'],
+    {},
+    ['--standalon', '--standalone'],
+  ],
+  ['a model that is not there', ['model', 'inspect', 'nowhere.txt'], {}, ['nowhere.txt', 'ENOENT']],
+  ['a build to nowhere', ['model', 'build', 'x'], {}, ['--out']],
+  [
+    'a cut-off that is no number',
+    ['model', 'diff', 'a', 'b', '-i', 'x.csv', '--cutoff', 'low'],
+    {},
+    ['--cutoff', 'number'],
+  ],
+  [
+    'two kinds of cut-off',
+    ['model', 'diff', 'a', 'b', '-i', 'x.csv', '--cutoff', '-1', '--policy', 'p.toml'],
+    {},
+    ['--policy', '--cutoff'],
+  ],
   ['decide without an output', ['decide', '--input', 'x.csv'], {}, ['--output']],
   [
     'an input of an unknown kind',
@@ -158,6 +179,12 @@ test.each([
   'produce --help',
   'topics --help',
   'decide --help',
+  'model --help',
+  'model build --help',
+  'model inspect --help',
+  'model score --help',
+  'model verify --help',
+  'model diff --help',
 ])('%s explains itself with exit code 0', async (line) => {
   const { code, out } = await cli(line.split(' '))
   expect(code).toBe(0)

@@ -4,14 +4,15 @@ import { ROOT } from '../../src/paths.ts'
 
 export type CliResult = { code: number; out: string; err: string }
 
-/** Runs `bun src/main.ts ARGS`; only the environment given, and PATH. */
+/** Runs `bun src/main.ts ARGS`; only the environment given, and PATH; no input but what is given. */
 export async function cli(
   args: readonly string[],
   environment: Record<string, string> = {},
+  input = '',
 ): Promise<CliResult> {
   const child = Bun.spawn([process.execPath, 'src/main.ts', ...args], {
     cwd: ROOT,
-    stdin: 'ignore',
+    stdin: new Blob([input]),
     stdout: 'pipe',
     stderr: 'pipe',
     env: { PATH: process.env['PATH'], ...environment },

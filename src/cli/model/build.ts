@@ -1,0 +1,88 @@
+// `model build`: a trainer's model to an artefact, which is written only when every probe, and
+// every row of the trainer's own predictions, scores as it must.
+
+import { basename } from 'node:path'
+import { closest } from 'fastest-levenshtein'
+import { isNumeric } from '../../avro/decode-plan.ts'
+import { loadSchemaVersions, newest } from '../../avro/schema-files.ts'
+import { writeArtefact } from '../../compiler/artefact.ts'
+import type { ModelSource } from '../../compiler/model-source.ts'
+import { makeStandalone } from '../../compiler/standalone.ts'
+import { usageError } from '../../errors.ts'
+import { MODULE_PATH, STANDALONE_PATH, fromRoot } from '../../paths.ts'
+import { loadModule } from '../../scorer/module.ts'
+import { compareExpected, differenceText } from './expected.ts'
+import { buildWithProgress } from './load.ts'
+
+export type BuildCommandOptions = {
+  manifest?: string
+  out: string
+  expected?: string
+  standalone: boolean
+  /** Folder of schemas; false when the features need be no fields of an application. */
+  schemas: string | false
+  json: boolean
+}
+
+export async function build(path: string, options: BuildCommandOptions): Promise<number> {
+  const startedMs = performance.now()
+  const { artefact, source, forest, parity } = buildWithProgress(path, options.manifest)
+  if (options.schemas !== false) checkFields(source, options.schemas)
+  const expectedRows = options.expected ? await gate(options.expected, artefact, forest) : 0
+  const standalone = options.standalone
+    ? makeStandalone(forest, artefact, STANDALONE_PATH)
+    : undefined
+  const manifest = writeArtefact(artefact, options.out, standalone)
+  const seconds = (performance.now() - startedMs) / 1000
+  if (options.json) {
+    const { name, model, tables } = manifest
+    const figures = { trees: manifest.trees, leaves: manifest.leaves, columns: manifest.columns }
+    const proof = { ...manifest.parity, expected_rows: expectedRows }
+    const written = { tables, standalone: manifest.standalone ?? null }
+    const summary = { name, model, ...figures, parity: proof, ...written, seconds }
+    process.stdout.write(`${JSON.stringify(summary)}\n`)
+    return 0
+  }
+  const rows = options.expected ? `, and ${expectedRows} rows of ${basename(options.expected)}` : ''
+  const files = [manifest.tables, ...(manifest.standalone ? [manifest.standalone] : [])]
+  const text = [
+    `${manifest.name}: ${manifest.trees} trees, ${manifest.leaves} leaves, ${manifest.columns} columns`,
+    `  parity: ${parity.probes} probes${rows}, to the last bit; ` +
+      `${parity.leavesReached} of ${parity.leaves} leaves reached`,
+    `  model: ${manifest.model}`,
+    ...files.map(({ file, bytes }) => `  ${options.out}/${file}: ${bytes} bytes`),
+    `  in ${seconds.toFixed(2)} s`,
+  ]
+  process.stdout.write(`${text.join('\n')}\n`)
+  return 0
+}
+
+/** @throws OperatingError code 'parity' with the first row that differs */
+async function gate(
+  path: string,
+  artefact: Parameters<typeof compareExpected>[2],
+  forest: Parameters<typeof compareExpected>[3],
+): Promise<number> {
+  const { rows, differing, first } = await compareExpected(
+    path,
+    loadModule(MODULE_PATH),
+    artefact,
+    forest,
+  )
+  if (differing === 0) return rows
+  const all = `${differing} of ${rows} rows differ, nothing was written`
+  throw usageError('parity', `${differenceText(path, first[0]!)} (${all})`)
+}
+
+/** Every feature must rest on a number of the newest application: workers have nothing else. */
+function checkFields(source: ModelSource, schemas: string): void {
+  const folder = schemas === 'schemas' ? fromRoot(schemas) : schemas
+  const schema = newest(loadSchemaVersions(`${folder}/loan_application`))
+  const numeric = schema.schema.fields.filter((f) => isNumeric(f.schema)).map((f) => f.name)
+  for (const [i, { name, field }] of source.features.entries()) {
+    if (numeric.includes(field)) continue
+    const what = `feature "${name}" rests on "${field}", which is no numeric field of ${schema.path}`
+    const hint = `the nearest is "${closest(field, numeric)}"; --no-schemas leaves this check out`
+    throw usageError('model', `${source.placeOf(i)}: ${what}; ${hint}`)
+  }
+}
