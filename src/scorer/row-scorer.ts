@@ -44,7 +44,7 @@ export class RowScorer {
 export function kernelsOf(tables: Uint8Array): string[] {
   const view = new DataView(tables.buffer, tables.byteOffset)
   const lone = view.getUint32(IMAGE_LANES_AT, true) === 0 ? [] : ['one row']
-  return ['blocks of 64 rows', ...lone]
+  return ['128 rows', '64 rows', '32 rows', '16 rows', ...lone]
 }
 
 function scoringProgram(artefact: Artefact): Program {

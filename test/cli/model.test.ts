@@ -230,7 +230,7 @@ describe('inspect', () => {
     }
     expect(source).toEqual(artefact)
     expect(artefact).toMatchObject({ trees: 125, leaves: 500, leaves_max: 4, depth_max: 3 })
-    expect(artefact['kernels']).toEqual(['blocks of 64 rows', 'one row'])
+    expect(artefact['kernels']).toEqual(['128 rows', '64 rows', '32 rows', '16 rows', 'one row'])
   })
 
   test('lists the features for people, the most important first', async () => {
@@ -300,6 +300,19 @@ describe('verify', () => {
     tables[5000]! ^= 1
     writeFileSync(path('damaged/tables.bin'), tables)
     await refused(['verify', path('damaged')], ['tables.bin: has SHA-256'])
+  })
+
+  test('reports a model.wasm that is not the one that was built', async () => {
+    const out = path('wasm')
+    await model(['build', MODEL, '--standalone', '--out', out])
+    expect((await model(['verify', out])).code).toBe(0)
+    const bytes = readFileSync(join(out, 'model.wasm'))
+    bytes[bytes.length - 5]! ^= 1
+    writeFileSync(join(out, 'model.wasm'), bytes)
+    const { code, out: report } = await model(['verify', out])
+    expect([code, report.includes('model.wasm: has SHA-256')]).toEqual([1, true])
+    rmSync(join(out, 'model.wasm'))
+    expect((await model(['verify', out])).out).toContain('model.wasm: is not there')
   })
 
   test('refuses a source for what is none', async () => {

@@ -30,7 +30,8 @@ export function inspect(path: string, options: InspectOptions): number {
     `  leaves      ${manifest.leaves}; ${manifest.parity.leaves_reached} reached by ${manifest.parity.probes} probes`,
     `  features    ${manifest.features.length}, of which ${used} are used`,
     `  columns     ${manifest.columns} of a byte each`,
-    `  tables      ${manifest.tables.bytes} bytes, layout ${manifest.compiler.layout}`,
+    `  tables      ${manifest.tables.bytes} bytes, ${manifest.pieces} trees or pieces of them, ` +
+      `layout ${manifest.compiler.layout}`,
     `  kernels     ${kernels.join(', ')}`,
     `  cost a row  ${microseconds(cost.batch)} of ${COST_ROWS}, ` +
       `${microseconds(cost.lone)} alone (measured here, one core)`,

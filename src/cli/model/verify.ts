@@ -2,8 +2,11 @@
 // its files are held against its manifest, against a build of its source where that is given, and
 // either way the trainer's own predictions are scored.
 
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { buildModel } from '../../compiler/artefact.ts'
 import { OperatingError, usageError } from '../../errors.ts'
+import { sha256Hex } from '../../hash.ts'
 import type { Artefact, ArtefactManifest } from '../../scorer/artefact.ts'
 import { type Comparison, compareExpected, differenceText } from './expected.ts'
 import { type LoadedModel, loadModel } from './load.ts'
@@ -45,7 +48,7 @@ async function reportOn(path: string, options: VerifyOptions): Promise<Report> {
   if (built && options.source !== undefined) {
     throw usageError('option', '--source is for an artefact; this is a model itself')
   }
-  const problems: string[] = []
+  const problems = built ? [] : standaloneProblems(path, artefact.manifest)
   let rebuilt: boolean | null = null
   if (options.source !== undefined) {
     const again = buildModel(options.source, module, { manifest: options.manifest })
@@ -88,6 +91,16 @@ function tryLoad(path: string, manifest: string | undefined): LoadedModel | Oper
 function failed(path: string, problem: string): Report {
   const nothing = { probes: 0, leaves: 0, leaves_reached: 0, rebuilt: null, expected: null }
   return { ok: false, name: path, model: '', probed: 'now', ...nothing, problems: [problem] }
+}
+
+/** model.wasm is not loaded with its artefact, so its hash is checked here. */
+function standaloneProblems(folder: string, { standalone }: ArtefactManifest): string[] {
+  if (!standalone) return []
+  const path = join(folder, standalone.file)
+  if (!existsSync(path)) return [`${path}: is not there`]
+  const actual = sha256Hex(readFileSync(path))
+  if (actual === standalone.sha256) return []
+  return [`${path}: has SHA-256 ${actual}, the manifest states ${standalone.sha256}`]
 }
 
 /** Name of what differs between two artefacts, where the module that stands alone is no part. */
