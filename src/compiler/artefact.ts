@@ -4,7 +4,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import packageJson from '../../package.json'
-import { IMAGE_COLUMNS, IMAGE_VERSION_VALUE } from '../../assembly/layout.ts'
+import { IMAGE_COLUMNS, IMAGE_TREES, IMAGE_VERSION_VALUE } from '../../assembly/layout.ts'
 import { usageError } from '../errors.ts'
 import { sha256Hex } from '../hash.ts'
 import { readJson } from '../json.ts'
@@ -58,6 +58,7 @@ export function buildModel(
 export function makeArtefact(source: ModelSource, parity: Parity): Artefact {
   const { forest, gains } = source
   const tables = makeTables(forest, source.path)
+  const image = new DataView(tables.buffer)
   const figures = figuresOf(forest, tables)
   const manifest: ArtefactManifest = {
     artefact: 1,
@@ -79,7 +80,8 @@ export function makeArtefact(source: ModelSource, parity: Parity): Artefact {
     leaves: figures.leaves,
     leaves_max: figures.leavesMax,
     depth_max: figures.depthMax,
-    columns: new DataView(tables.buffer).getUint32(IMAGE_COLUMNS, true),
+    columns: image.getUint32(IMAGE_COLUMNS, true),
+    pieces: image.getUint32(IMAGE_TREES, true),
     tables: { file: 'tables.bin', bytes: tables.length, sha256: sha256Hex(tables) },
     parity: { probes: parity.probes, leaves_reached: parity.leavesReached },
     compiler: { version: packageJson.version, layout: IMAGE_VERSION_VALUE },

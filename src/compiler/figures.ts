@@ -5,8 +5,10 @@ import {
   ENTRY_BYTES,
   ENTRY_COLUMNS,
   ENTRY_FEATURE_AT,
+  ENTRY_MISSING,
   IMAGE_ENTRIES,
   IMAGE_ENTRIES_AT,
+  MISSING_CATEGORY,
 } from '../../assembly/layout.ts'
 import type { Forest, Split, Tree } from './forest.ts'
 
@@ -80,10 +82,9 @@ function columnsOf(tables: Uint8Array, featureCount: number): number[] {
   const from = view.getUint32(IMAGE_ENTRIES_AT, true)
   const end = from + view.getUint32(IMAGE_ENTRIES, true) * ENTRY_BYTES
   for (let at = from; at < end; at += ENTRY_BYTES) {
-    columns[view.getUint32(at + ENTRY_FEATURE_AT, true) / 8]! += view.getUint32(
-      at + ENTRY_COLUMNS,
-      true,
-    )
+    const isCategory = view.getUint32(at + ENTRY_MISSING, true) === MISSING_CATEGORY
+    const feature = view.getUint32(at + ENTRY_FEATURE_AT, true) / 8
+    columns[feature]! += isCategory ? 1 : view.getUint32(at + ENTRY_COLUMNS, true)
   }
   return columns
 }

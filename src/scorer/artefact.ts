@@ -52,6 +52,8 @@ const artefactManifest = z.object({
   /** Splits on the longest way to a leaf. */
   depth_max: z.int(),
   columns: z.int(),
+  /** Trees in the tables: those of more than 256 leaves lie there in pieces. */
+  pieces: z.int(),
   tables: z.object({ file: z.string(), bytes: z.int(), sha256: hash }),
   /** The module that stands alone, where one was built. */
   standalone: z.object({ file: z.string(), bytes: z.int(), sha256: hash }).optional(),
@@ -111,7 +113,7 @@ function checkImage(tables: Uint8Array, manifest: ArtefactManifest, path: string
     ['size', IMAGE_SIZE, tables.byteLength],
     ['features', IMAGE_FEATURES, manifest.features.length],
     ['columns', IMAGE_COLUMNS, manifest.columns],
-    ['trees', IMAGE_TREES, manifest.trees],
+    ['trees', IMAGE_TREES, manifest.pieces],
   ]
   for (const [what, offset, value] of expected) {
     const found = view.getUint32(offset, true)

@@ -34,7 +34,7 @@ const PATH: ModuleKind = {
 
 /**
  * The memory is its own: `model build --standalone` puts a model's tables in. Without relaxed SIMD,
- * which Node 20 and Safari do not have; where the kernels use it, both give the same bits.
+ * which Node 20 does not have; where the kernels use it, both give the same bits.
  */
 const STANDALONE: ModuleKind = {
   entry: 'assembly/standalone.ts',

@@ -11,7 +11,8 @@ import { buildModel, writeArtefact } from '../../src/compiler/artefact.ts'
 import { sha256Hex } from '../../src/hash.ts'
 import { fromRoot } from '../../src/paths.ts'
 import { loadArtefact } from '../../src/scorer/artefact.ts'
-import { refusal, wasmModule } from '../support/engine.ts'
+import { ForestMaker } from '../assembly/random-forest.ts'
+import { artefactOf, randomFrom, refusal, wasmModule } from '../support/engine.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'loanstream-artefact-'))
 afterAll(() => rmSync(root, { recursive: true }))
@@ -63,6 +64,7 @@ describe('a build', () => {
       leaves: 500,
       leaves_max: 4,
       depth_max: 3,
+      pieces: 125,
       parity: { probes: built.parity.probes, leaves_reached: built.parity.leavesReached },
       compiler: { version: packageJson.version, layout: IMAGE_VERSION_VALUE },
       tables: { file: 'tables.bin', bytes: tables.length, sha256: sha256Hex(tables) },
@@ -269,6 +271,28 @@ describe('loading', () => {
     expect(sha256Hex(loadArtefact(artefactFolder()).tables)).toBe(sha256Hex(built.artefact.tables))
   })
 
+  test('takes trees of more than 256 leaves, which the tables hold in pieces', () => {
+    const maker = new ForestMaker(randomFrom(1))
+    const shape = { features: 4, trees: 3, leaves: 900, thresholds: 50, bushy: true }
+    const forest = maker.forest(shape)
+    const leavesMax = Math.max(...forest.trees.map((tree) => tree.leaves.length))
+    expect(leavesMax).toBeGreaterThan(256)
+    const folder = join(root, `pieces-${count++}`)
+    writeArtefact(artefactOf(forest), folder)
+    const { manifest } = loadArtefact(folder)
+    expect(manifest).toMatchObject({ trees: 3, leaves_max: leavesMax })
+    expect(manifest.pieces).toBeGreaterThan(3)
+  })
+
+  test("says each feature's categories, and counts their columns", () => {
+    const maker = new ForestMaker(randomFrom(2))
+    const shape = { features: 3, trees: 20, leaves: 8, thresholds: 5, categories: true }
+    const { manifest } = artefactOf(maker.forest(shape))
+    const columns = manifest.features.map((feature) => feature.columns)
+    expect(columns.reduce((sum, n) => sum + n, 0)).toBe(manifest.columns)
+    expect(manifest.features.every(({ categories }) => categories > 0)).toBeTrue()
+  })
+
   test('what is written again replaces what was there', () => {
     const folder = artefactFolder((path) => writeFileSync(join(path, 'tables.bin'), 'other'))
     expect(() => loadArtefact(folder)).toThrow('SHA-256')
@@ -351,7 +375,7 @@ describe('loading', () => {
     ],
     [
       'another number of trees',
-      withManifest((m) => (m['trees'] = 124)),
+      withManifest((m) => (m['pieces'] = 124)),
       'tables.bin: trees is 125, 124 is due',
     ],
     [

@@ -5,13 +5,15 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { IMAGE_LEAVES_AT, IMAGE_SIZE } from '../../assembly/layout.ts'
-import type { Forest } from '../../src/compiler/forest.ts'
+import { type Forest, rawScore } from '../../src/compiler/forest.ts'
 import { parseLightGbm } from '../../src/compiler/lightgbm.ts'
 import { makeStandalone } from '../../src/compiler/standalone.ts'
 import { withData } from '../../src/compiler/wasm-sections.ts'
 import { ROOT, STANDALONE_PATH, fromRoot } from '../../src/paths.ts'
-import { artefactOf, bitsOf, refusal } from '../support/engine.ts'
+import { ForestMaker, type ForestShape } from '../assembly/random-forest.ts'
+import { artefactOf, bitsOf, draws, randomFrom, refusal } from '../support/engine.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'loanstream-standalone-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -188,6 +190,41 @@ describe('the module', () => {
     const error = refusal(() => makeStandalone(small.forest, artefactOf(small.forest), path))
     expect(error.message).toContain(`cannot read ${path}`)
     expect(error.message).toContain('bun run build')
+  })
+})
+
+describe('any forest scores as the walk does, in any batch', () => {
+  const SHAPES: [what: string, shape: ForestShape, parts: Partial<Forest>][] = [
+    ['small', { features: 3, trees: 5, leaves: 8, thresholds: 20, categories: true }, {}],
+    ['wide', { features: 40, trees: 20, leaves: 31, thresholds: 300 }, {}],
+    ['of trees in pieces', { features: 5, trees: 2, leaves: 600, thresholds: 90, bushy: true }, {}],
+    [
+      'of float sums',
+      { features: 4, trees: 33, leaves: 16, thresholds: 9 },
+      { base: Math.fround(0.3), float32: true },
+    ],
+    ['averaged', { features: 4, trees: 7, leaves: 16, thresholds: 9 }, { averaged: true }],
+  ]
+  test.each(SHAPES)('%s', (_, shape, parts) => {
+    const property = fc.property(fc.nat(), (start) => {
+      const maker = new ForestMaker(randomFrom(start))
+      const forest = { ...maker.forest(shape), ...parts }
+      if (parts.float32) {
+        for (const { leaves } of forest.trees)
+          leaves.forEach((x, i) => (leaves[i] = Math.fround(x)))
+      }
+      const module = instantiate(build(forest))
+      const rows = maker.rows(forest, 200)
+      const due = rows.map((row) => rawScore(forest, row))
+      for (const size of [1, 5, 16, 47, 64, 200]) {
+        for (let from = 0; from < rows.length; from += size) {
+          const batch = rows.slice(from, from + size)
+          const actual = score(module, batch).map((x, i) => Object.is(x, due[from + i]))
+          expect(actual).toEqual(batch.map(() => true))
+        }
+      }
+    })
+    fc.assert(property, draws(10))
   })
 })
 
