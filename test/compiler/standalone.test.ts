@@ -248,9 +248,12 @@ describe('data put into a module', () => {
 
   test.each([0, 63, 64, 8191, 8192, 1 << 20])('is whole at any size: %d bytes', (length) => {
     const data = new Uint8Array(length).fill(7)
-    const bytes = new Uint8Array(withData(WITH_DATA, 1 << 17, data, custom))
+    // An address whose highest bit would be taken for its sign, were it not written with one more.
+    const address = 1 << 20
+    const bytes = new Uint8Array(withData(WITH_DATA, address, data, custom))
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes))
     const memory = new Uint8Array((exports['m'] as WebAssembly.Memory).buffer)
+    expect(memory.indexOf(7)).toBe(length === 0 ? -1 : address)
     expect(memory.reduce((sum, byte) => sum + Number(byte === 7), 0)).toBe(length)
   })
 
