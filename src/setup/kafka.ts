@@ -2,14 +2,12 @@
 // build/kafka.json, which tells test/support/kafka.ts where they are or why there are none. Never a
 // failure: without Java or Maven the tests on a real broker are skipped and say so.
 
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { OperatingError } from '../errors.ts'
-import { Scratch, openCache, publish } from './cache.ts'
-import { reasonOf, runCommand } from './command.ts'
+import { runCommand } from './command.ts'
 import type { Context, Step } from './context.ts'
-import { withLock } from './lock.ts'
-import { timeSince } from './report.ts'
+import { type Jars, jarFolderOf, javaPath, provideJars } from './maven.ts'
 import type { Which } from './source-build.ts'
 import { readTextIfThere, writeWhole } from './stamp.ts'
 
@@ -17,17 +15,19 @@ const KAFKA_VERSION = '4.3.1'
 /** Kafka 4 needs it. */
 const JAVA_VERSION_MIN = 17
 const JAVA_MS_MAX = 30_000
-const MAVEN_MS_MAX = 10 * 60_000
-const DEPENDENCY_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1'
 
 /** As Kafka's own distribution has them, so that the broker's log and its tools work. */
-const ARTIFACTS = [
-  ['org.apache.kafka', 'kafka_2.13', KAFKA_VERSION],
-  ['org.apache.kafka', 'kafka-tools', KAFKA_VERSION],
-  ['org.slf4j', 'slf4j-api', '1.7.36'],
-  ['org.apache.logging.log4j', 'log4j-slf4j-impl', '2.24.3'],
-  ['org.apache.logging.log4j', 'log4j-core', '2.24.3'],
-] as const
+const JARS: Jars = {
+  name: 'Kafka',
+  version: KAFKA_VERSION,
+  artifacts: [
+    ['org.apache.kafka', 'kafka_2.13', KAFKA_VERSION],
+    ['org.apache.kafka', 'kafka-tools', KAFKA_VERSION],
+    ['org.slf4j', 'slf4j-api', '1.7.36'],
+    ['org.apache.logging.log4j', 'log4j-slf4j-impl', '2.24.3'],
+    ['org.apache.logging.log4j', 'log4j-core', '2.24.3'],
+  ],
+}
 
 export type KafkaInstallation = {
   version: string
@@ -75,14 +75,14 @@ async function findKafka(context: Context): Promise<KafkaFacts> {
   const missing = missingPrograms(context, Bun.which)
   if (missing) return { unavailable: missing }
   const java = javaPath(context, Bun.which)!
-  const jarFolder = jarFolderOf(context)
+  const jarFolder = jarFolderOf(context, JARS)
   const run = { folder: context.projectFolder, environment: context.environment }
   const outcome = await runCommand([java, '-version'], { ...run, timeoutMs: JAVA_MS_MAX })
   const javaVersion = parseJavaVersion(outcome.errors)
   if (majorOf(javaVersion) < JAVA_VERSION_MIN) {
     return skipped(`Java ${JAVA_VERSION_MIN} or later is needed and "java" is ${javaVersion}`)
   }
-  const failure = await provideJars(context, jarFolder)
+  const failure = await provideJars(context, JARS)
   if (failure !== undefined) return skipped(`Maven could not bring Kafka's jars: ${failure}`)
   const archiveFolder = join(context.cacheFolder, 'kafka', 'archives')
   return { version: KAFKA_VERSION, java, javaVersion, jarFolder, archiveFolder }
@@ -96,20 +96,10 @@ function skipped(reason: string): KafkaFacts {
 export function missingPrograms(context: Context, which: Which): string | undefined {
   const java = javaPath(context, which) === undefined && `Java ${JAVA_VERSION_MIN} or later`
   // Once the jars are there Maven is not needed.
-  const maven = !existsSync(jarFolderOf(context)) && !which('mvn') && 'Maven'
+  const maven = !existsSync(jarFolderOf(context, JARS)) && !which('mvn') && 'Maven'
   const missing = [java, maven].filter(Boolean)
   if (missing.length === 0) return undefined
   return `tests on a real Kafka are skipped: ${missing.join(' and ')} would be needed`
-}
-
-function javaPath({ environment }: Context, which: Which): string | undefined {
-  const home = environment['JAVA_HOME']
-  const own = home && join(home, 'bin', 'java')
-  return own && existsSync(own) ? own : (which('java') ?? undefined)
-}
-
-function jarFolderOf({ cacheFolder }: Context): string {
-  return join(cacheFolder, 'kafka', KAFKA_VERSION)
 }
 
 /** From the first line of `java -version`, such as: openjdk version "17.0.15" 2025-04-15 */
@@ -121,48 +111,4 @@ export function parseJavaVersion(text: string): string {
 export function majorOf(javaVersion: string): number {
   const [first, second] = javaVersion.split(/[._-]/).map(Number)
   return (first === 1 ? second : first) || 0
-}
-
-/** Brings the jars if they are not there; returns why that was not possible. */
-async function provideJars(context: Context, jarFolder: string): Promise<string | undefined> {
-  const { report, cacheFolder } = context
-  openCache(cacheFolder)
-  const onWait = () => report.line("waiting for another set-up that brings Kafka's jars")
-  return await withLock(join(cacheFolder, 'kafka.lock'), onWait, async () => {
-    if (existsSync(jarFolder)) return undefined
-    const start = performance.now()
-    report.passing(`Maven brings Kafka ${KAFKA_VERSION}`)
-    using scratch = new Scratch(cacheFolder)
-    const jars = join(scratch.folder, 'jars')
-    mkdirSync(jars)
-    writeFileSync(join(scratch.folder, 'pom.xml'), pom())
-    const goal = [`${DEPENDENCY_PLUGIN}:copy-dependencies`, `-DoutputDirectory=${jars}`]
-    const outcome = await runCommand(['mvn', '-q', '-B', ...goal], {
-      folder: scratch.folder,
-      environment: context.environment,
-      timeoutMs: MAVEN_MS_MAX,
-    })
-    if (outcome.exitCode !== 0) return reasonOf(outcome)
-    publish(jars, jarFolder)
-    report.line(`Kafka ${KAFKA_VERSION} from Maven, ${timeSince(start)}`)
-    return undefined
-  })
-}
-
-function pom(): string {
-  const dependencies = ARTIFACTS.map(([group, artifact, version]) => {
-    const id = `<groupId>${group}</groupId><artifactId>${artifact}</artifactId>`
-    return `    <dependency>${id}<version>${version}</version></dependency>`
-  })
-  return [
-    '<project>',
-    '  <modelVersion>4.0.0</modelVersion>',
-    '  <groupId>loanstream</groupId><artifactId>kafka</artifactId><version>1</version>',
-    '  <packaging>pom</packaging>',
-    '  <dependencies>',
-    ...dependencies,
-    '  </dependencies>',
-    '</project>',
-    '',
-  ].join('\n')
 }

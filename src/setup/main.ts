@@ -1,10 +1,11 @@
 // The set-up, run before every command: bun src/setup/main.ts [--broker] [--force-build] [--quiet]
 //
 // Makes what the commands need and git does not hold, in this order: the packages, librdkafka, the
-// WebAssembly modules, the models' artefacts; for tests and benches also a real Kafka. Whatever is
-// there and still right is left alone, so a second start does nothing, says nothing and costs
-// milliseconds. On the first start there are no packages, so nothing here imports one; what needs
-// them runs in a process of its own, as Bun would fetch them elsewhere in one that started without.
+// WebAssembly modules, the models' artefacts; for tests and benches also a real Kafka and Apache
+// Avro. Whatever is there and still right is left alone, so a second start does nothing, says
+// nothing and costs milliseconds. On the first start there are no packages, so nothing here imports
+// one; what needs them runs in a process of its own, as Bun would fetch them elsewhere in one that
+// started without.
 //
 // LOANSTREAM_CACHE names the folder for what outlives a clone (else loanstream in XDG_CACHE_HOME or
 // ~/.cache), LOANSTREAM_PREBUILT_HOST another place of the prebuilt library; empty, it is built.
@@ -13,6 +14,7 @@ import { constants, homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { OperatingError, messageOf, usageError } from '../errors.ts'
+import { avro } from './avro.ts'
 import { endCommands } from './command.ts'
 import type { Context, Step } from './context.ts'
 import { checkBun, dependencies } from './dependencies.ts'
@@ -31,7 +33,7 @@ async function main(): Promise<void> {
   checkBun(context.projectFolder, Bun.version)
   checkPlatform(process.platform)
   const always = [dependencies, librdkafka, wasm, standaloneWasm, models]
-  const steps = flags.broker ? [...always, kafka] : always
+  const steps = flags.broker ? [...always, kafka, avro] : always
   await runSteps(
     context,
     steps.map((step) => step(context)),
