@@ -7,7 +7,14 @@ const PRIMITIVES = ['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes'
 
 export type PrimitiveName = (typeof PRIMITIVES)[number]
 export type Primitive = { kind: 'primitive'; type: PrimitiveName; logicalType?: string }
-type Enum = { kind: 'enum'; name: string; aliases: string[]; symbols: string[] }
+type Enum = {
+  kind: 'enum'
+  name: string
+  aliases: string[]
+  symbols: string[]
+  /** What a reader takes for a symbol it does not know; undefined when it knows no such. */
+  default: string | undefined
+}
 type Fixed = { kind: 'fixed'; name: string; aliases: string[]; size: number }
 type ArrayOf = { kind: 'array'; items: Schema }
 type MapOf = { kind: 'map'; values: Schema }
@@ -31,6 +38,7 @@ export type Field = {
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 type JsonObject = { [key: string]: Json }
 
+const ORDERS = ['ascending', 'descending', 'ignore'] as const
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 const FLOAT_MAX = 3.4028234663852886e38
 const NUMBERS: ReadonlySet<PrimitiveName> = new Set(['int', 'long', 'float', 'double'])
@@ -70,6 +78,8 @@ class Parser {
     const type = json['type']
     switch (type) {
       case 'record':
+      // An error is a record of a protocol.
+      case 'error':
         return this.record(json, namespace, path)
       case 'enum':
         return this.enum(json, namespace, path)
@@ -170,6 +180,7 @@ class Parser {
         `${JSON.stringify(value)} is no value of ${typeName(schema)}`,
       )
     }
+    this.checkOrder(json['order'], at)
     const bounds = this.bounds(json, schema, at)
     if (typeof value === 'number' && (value < bounds.minimum || value > bounds.maximum)) {
       throw this.error(`${at}.default`, `${value} is not within the field's bounds`)
@@ -183,6 +194,12 @@ class Parser {
       unit: typeof json['unit'] === 'string' ? json['unit'] : '',
       ...bounds,
     }
+  }
+
+  /** How Avro sorts records by the field. Nothing here sorts, but a misspelt one is a mistake. */
+  private checkOrder(order: Json | undefined, path: string): void {
+    if (order === undefined || ORDERS.some((known) => known === order)) return
+    throw this.error(`${path}.order`, `is not one of ${ORDERS.join(', ')}`)
   }
 
   /** The attributes of JSON Schema, as bounds that include their value. */
@@ -224,7 +241,11 @@ class Parser {
     for (const symbol of symbols) {
       if (!NAME.test(symbol)) throw this.error(`${path}.symbols`, `"${symbol}" is no valid name`)
     }
-    return this.define(name, { kind: 'enum', name, aliases, symbols }, path)
+    const value = json['default']
+    if (value !== undefined && !(typeof value === 'string' && symbols.includes(value))) {
+      throw this.error(`${path}.default`, `${JSON.stringify(value)} is none of the symbols`)
+    }
+    return this.define(name, { kind: 'enum', name, aliases, symbols, default: value }, path)
   }
 
   private fixed(json: JsonObject, namespace: string, path: string): Schema {
@@ -246,7 +267,7 @@ class Parser {
       throw this.error(path, `has no valid namespace: ${JSON.stringify(namespace)}`)
     }
     const name = fullName(own, namespace)
-    if (PRIMITIVES.some((primitive) => primitive === name.slice(name.lastIndexOf('.') + 1))) {
+    if (isPrimitive(name.slice(name.lastIndexOf('.') + 1))) {
       throw this.error(path, `has the name of a primitive type: ${name}`)
     }
     const aliases = this.strings(json['aliases'], `${path}.aliases`).map((alias) =>
@@ -275,11 +296,15 @@ class Parser {
   }
 }
 
-function fullName(name: string, namespace: string): string {
+export function isPrimitive(name: string): boolean {
+  return PRIMITIVES.some((primitive) => primitive === name)
+}
+
+export function fullName(name: string, namespace: string): string {
   return name.includes('.') || namespace === '' ? name : `${namespace}.${name}`
 }
 
-function namespaceOf(name: string): string {
+export function namespaceOf(name: string): string {
   return name.slice(0, Math.max(0, name.lastIndexOf('.')))
 }
 

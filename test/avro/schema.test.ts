@@ -34,6 +34,8 @@ const VALID: [what: string, json: Json, name: string][] = [
     { type: 'record', name: 'c.R', namespace: 'a.b', fields: [] },
     'c.R',
   ],
+  ['an error, which is a record', { type: 'error', name: 'R', fields: [] }, 'R'],
+  ['an enum with a default', { type: 'enum', name: 'E', symbols: ['A'], default: 'A' }, 'E'],
   ['an enum', { type: 'enum', name: 'E', symbols: ['A', '_b', 'C9'] }, 'E'],
   ['a fixed', { type: 'fixed', name: 'F', size: 16 }, 'F'],
   ['a fixed of no bytes', { type: 'fixed', name: 'F', size: 0 }, 'F'],
@@ -157,6 +159,18 @@ const INVALID: [json: Json, message: string][] = [
   [{ type: 'enum', name: 'E', symbols: ['A', 1] }, '$.symbols[1]: is not a string'],
   [{ type: 'enum', name: 'E', symbols: ['A', 'B', 'A'] }, '$: repeats a symbol'],
   [{ type: 'enum', name: 'E', symbols: ['A-B'] }, '$.symbols: "A-B" is no valid name'],
+  [
+    { type: 'enum', name: 'E', symbols: ['A'], default: 'B' },
+    '$.default: "B" is none of the symbols',
+  ],
+  [
+    { type: 'enum', name: 'E', symbols: ['A'], default: null },
+    '$.default: null is none of the symbols',
+  ],
+  [
+    recordOf('int', { order: 'up' }),
+    '$.fields[0] (x).order: is not one of ascending, descending, ignore',
+  ],
   [{ type: 'fixed', name: 'F' }, '$: has no valid size'],
   [{ type: 'fixed', name: 'F', size: -1 }, '$: has no valid size'],
   [{ type: 'fixed', name: 'F', size: 1.5 }, '$: has no valid size'],
