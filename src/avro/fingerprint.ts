@@ -68,6 +68,11 @@ export function fingerprintText(fingerprint: bigint): string {
   return fingerprint.toString(16).padStart(16, '0')
 }
 
+/** The eight bytes as they lie in a record, least significant first, as hexadecimal text. */
+export function fingerprintHex(fingerprint: bigint): string {
+  return Buffer.from(singleObjectHeader(fingerprint)).toString('hex', 2)
+}
+
 /** Marker C3 01 and the fingerprint, least significant byte first: what a record starts with. */
 export function singleObjectHeader(fingerprint: bigint): Uint8Array {
   const header = new Uint8Array(10)

@@ -1,0 +1,50 @@
+// Apache Avro itself as the judge of pairs of schemas, where the set-up found it.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { BUILD, ROOT } from '../../src/paths.ts'
+import { type AvroFacts, avroFactsPath } from '../../src/setup/avro.ts'
+import type { Pair } from './random-pairs.ts'
+
+/** What Judge.java prints; see there. */
+export type Judgement = {
+  verdict: 'compatible' | 'incompatible' | 'throws' | 'refused'
+  found: string[]
+  reader: string
+  writer: string
+}
+
+function facts(): AvroFacts {
+  try {
+    return JSON.parse(readFileSync(avroFactsPath(BUILD), 'utf8')) as AvroFacts
+  } catch {
+    return { unavailable: 'tests on Apache Avro are skipped: run the set-up with --broker' }
+  }
+}
+
+/** Why there is no Apache Avro here, in one sentence; undefined when there is. */
+export function unavailable(): string | undefined {
+  const found = facts()
+  return 'unavailable' in found ? found.unavailable : undefined
+}
+
+/** Judges the pairs, in order. */
+export async function judge(pairs: readonly Pair[]): Promise<Judgement[]> {
+  const found = facts()
+  if ('unavailable' in found) throw new Error(found.unavailable)
+  const program = join(ROOT, 'test/avro/java/Judge.java')
+  const lines = pairs.map(({ reader, writer }) => `${JSON.stringify([reader, writer])}\n`)
+  const child = Bun.spawn(
+    [found.java, '-XX:TieredStopAtLevel=1', '-cp', join(found.jarFolder, '*'), program],
+    { stdin: new Blob(lines), stdout: 'pipe', stderr: 'pipe' },
+  )
+  const [out, errors] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ])
+  if ((await child.exited) !== 0) throw new Error(`the judge failed: ${errors.slice(0, 2000)}`)
+  return out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Judgement)
+}
