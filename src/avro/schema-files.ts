@@ -2,18 +2,22 @@
 // the reader's; all of them are writers that may lie on the topic.
 
 import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, normalize } from 'node:path'
 import { messageOf, usageError } from '../errors.ts'
 import { readJson } from '../json.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { type Json, type RecordSchema, parseRecord } from './schema.ts'
+import { loadSharedTypes, withSharedTypes } from './shared-types.ts'
 
 export type SchemaVersion = {
   path: string
   version: number
   fingerprint: bigint
   schema: RecordSchema
-  /** The file's JSON, for libraries that want the schema as it was written. */
+  /**
+   * The file's JSON, for libraries that want the schema as it was written; with the definitions of
+   * shared types.
+   */
   json: Json
 }
 
@@ -30,12 +34,13 @@ export function loadSchemaVersions(folder: string): SchemaVersion[] {
   } catch (error) {
     throw usageError('schema', `cannot read the schemas in ${folder}: ${messageOf(error)}`, error)
   }
+  const types = loadSharedTypes(dirname(normalize(folder)))
   const versions: SchemaVersion[] = []
   for (const name of names.filter((name) => name.endsWith('.avsc'))) {
     const path = join(folder, name)
     const version = /^([1-9][0-9]*)\.avsc$/.exec(name)?.[1]
     if (!version) throw usageError('schema', `${path}: is not named <version>.avsc, such as 2.avsc`)
-    const json = readJson(path) as Json
+    const json = withSharedTypes(readJson(path) as Json, types)
     const schema = parseRecord(json, path)
     const fingerprint = fingerprintOf(schema)
     versions.push({ path, version: Number(version), fingerprint, schema, json })
