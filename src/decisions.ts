@@ -3,24 +3,23 @@
 
 import avsc from 'avsc'
 import type { SchemaVersion } from './avro/schema-files.ts'
-import { DECISIONS, type Decision, type Reason } from './avro/encode-plan.ts'
+import { DECISIONS } from './avro/encode-plan.ts'
 import { singleObjectHeader } from './avro/fingerprint.ts'
 import { OperatingError } from './errors.ts'
+import type { LoanDecision } from './records.ts'
 
-export type DecisionRecord = {
-  application_id: string
-  decision: Decision
-  margin: number
-  probability_of_default: number
-  score: number
-  reasons: Reason[]
-  model: string
-  policy: string
-  schema: string
-  topic: string
-  partition: number
-  offset: number
-}
+/** A decision for people: bytes as hexadecimal text, and offsets as numbers, which avsc bounds. */
+export type DecisionRecord = Shown<LoanDecision>
+
+type Shown<T> = T extends Uint8Array
+  ? string
+  : T extends bigint
+    ? never
+    : T extends readonly (infer Item)[]
+      ? Shown<Item>[]
+      : T extends object
+        ? { [Name in keyof T]: Shown<T[Name]> }
+        : T
 
 const HEADER_BYTES = 10
 

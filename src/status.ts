@@ -1,7 +1,7 @@
 // What the outside may know of a running worker process: read by health, metrics and the summary.
 
 import type { Counters, Stage } from './metrics/counters.ts'
-import type { Reason } from './avro/encode-plan.ts'
+import type { Reason } from './records.ts'
 
 export type Phase = 'starting' | 'waiting' | 'joining' | 'running' | 'stopping' | 'stopped'
 

@@ -5,12 +5,19 @@
 import { type Schema as AvroSchema, Type } from 'avsc'
 import { singleObjectHeader } from '../avro/fingerprint.ts'
 import type { SchemaVersion } from '../avro/schema-files.ts'
+import type { LoanApplication } from '../records.ts'
 
 /** A field's value: text, number, yes or no, or unknown. */
 export type Value = string | number | boolean | null
 
-/** One application by the fields of the newest schema, each in its unit there. */
-export type Application = { [field: string]: Value }
+/**
+ * One application by the fields of the newest schema, each in its unit there. Which that is, is
+ * known when the program runs: the fields of the project's own are typed, none is certain.
+ */
+export type Application = {
+  // A time or a count that no number holds exactly is none of an application.
+  [Field in keyof LoanApplication]?: Exclude<LoanApplication[Field], bigint>
+} & { [field: string]: Value }
 
 /** Room that most applications fit into; a larger one makes the encoder grow. */
 const SCRATCH_BYTES = 4096

@@ -6,7 +6,7 @@ import { PROMOTIONS } from './promotions.ts'
 import type { Field, RecordSchema, Schema } from './schema.ts'
 
 /** The names are Apache Avro's; AMBIGUOUS_FIELD is where it throws instead of judging. */
-export type Rule =
+type Rule =
   | 'NAME_MISMATCH'
   | 'FIXED_SIZE_MISMATCH'
   | 'MISSING_ENUM_SYMBOLS'

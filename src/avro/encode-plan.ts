@@ -15,6 +15,7 @@ import {
   ENCODE_WRITER,
 } from '../../assembly/layout.ts'
 import { usageError } from '../errors.ts'
+import type { Decision, Reason } from '../records.ts'
 import { ByteWriter } from './bytes.ts'
 import { singleObjectHeader } from './fingerprint.ts'
 import type { SchemaVersion } from './schema-files.ts'
@@ -32,8 +33,7 @@ export type DecisionConstants = {
 export type EncodeStep = { code: number; constant?: Uint8Array }
 
 /** In the order of DECISION_… in the layout. */
-export const DECISIONS = ['approved', 'rejected', 'referred'] as const
-export type Decision = (typeof DECISIONS)[number]
+export const DECISIONS = ['approved', 'rejected', 'referred'] as const satisfies Decision[]
 
 const DYNAMIC: ReadonlyMap<string, { code: number; type: string }> = new Map([
   ['application_id', { code: ENCODE_ID, type: 'string' }],
@@ -167,8 +167,6 @@ function writeDefault(schema: Schema, value: Json, writer: ByteWriter): boolean 
       return false
   }
 }
-
-export type Reason = { code: string; fields: readonly string[] }
 
 /** One reason as it stands in the array, in the order of the schema's fields. */
 export function encodeReason(schema: SchemaVersion, reason: Reason): Uint8Array {

@@ -26,8 +26,8 @@ import {
   RULE_REASON,
 } from '../../assembly/layout.ts'
 import { closest } from 'fastest-levenshtein'
-import type { Reason } from '../avro/encode-plan.ts'
 import { usageError } from '../errors.ts'
+import type { Reason } from '../records.ts'
 import type { Policy, PolicyRule } from './policy.ts'
 
 export type CompiledPolicy = {

@@ -3,12 +3,13 @@
 // can be posted to the workers.
 
 import { type Columns, isNumeric, makeDecodePlan } from '../avro/decode-plan.ts'
-import { type Reason, checkDecisionFields, encodeReason } from '../avro/encode-plan.ts'
+import { checkDecisionFields, encodeReason } from '../avro/encode-plan.ts'
 import { type SchemaVersion, loadSchemaVersions, newest } from '../avro/schema-files.ts'
 import { type RecordSchema, typeName } from '../avro/schema.ts'
 import { OperatingError, usageError } from '../errors.ts'
 import { compilePolicy } from '../policy/compile.ts'
 import { type Policy, loadPolicy } from '../policy/policy.ts'
+import type { Reason } from '../records.ts'
 import { type Artefact, loadArtefact } from './artefact.ts'
 
 /** The reader's field that identifies an application. */

@@ -60,7 +60,8 @@ test('an application larger than the scratch buffer is encoded, and so is the ne
 
 test('values that were not checked and have another type are not encoded', () => {
   const encoder = new ApplicationEncoder(schema)
-  expect(() => encoder.encode({ ...good, loan_amount: '12000' })).toThrow()
+  const wrong: Record<string, Value> = { ...good, loan_amount: '12000' }
+  expect(() => encoder.encode(wrong as Application)).toThrow()
   expect(() => encoder.encode(without('credit_score'))).toThrow()
 })
 

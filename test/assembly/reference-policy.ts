@@ -1,6 +1,7 @@
 // The policy, applied by plain code from its file: what the compiled table must do.
 
-import { DECISIONS, type Decision } from '../../src/avro/encode-plan.ts'
+import { DECISIONS } from '../../src/avro/encode-plan.ts'
+import type { Decision } from '../../src/records.ts'
 import type { PolicyFile, PolicyRule } from '../../src/policy/policy.ts'
 
 export type Outcome = { decision: Decision; reasons: { code: string; fields: string[] }[] }
