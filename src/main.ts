@@ -8,6 +8,7 @@ import { decideCommand } from './cli/decide.ts'
 import { demoCommand } from './cli/demo.ts'
 import { modelCommand } from './cli/model.ts'
 import { produceCommand } from './cli/produce.ts'
+import { schemaCommand } from './cli/schema.ts'
 import { topicsCommand } from './cli/topics.ts'
 import { workerCommand } from './cli/worker.ts'
 import { OperatingError } from './errors.ts'
@@ -34,6 +35,7 @@ function makeProgram(): Command {
     produceCommand(run, context),
     decideCommand(run, context),
     modelCommand(run),
+    schemaCommand(run, context),
   ]) {
     program.addCommand(inherit(command, program))
   }

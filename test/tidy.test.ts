@@ -64,10 +64,12 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   toml: ['errors'],
   config: ['errors', 'toml'],
   // What decides.
+  records: [],
   avro: ['assembly', 'errors', 'json'],
   policy: ['assembly', 'errors', 'hash', 'json', 'toml'],
   scorer: ['assembly', 'avro', 'errors', 'hash', 'json', 'policy'],
   compiler: ['assembly', 'errors', 'hash', 'json', 'scorer'],
+  schemas: ['avro', 'errors', 'json'],
   // Kafka.
   rdkafka: ['assembly', 'errors'],
   pipeline: ['assembly', 'avro', 'errors', 'metrics', 'rdkafka', 'scorer'],
@@ -99,6 +101,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
     'policy',
     'rdkafka',
     'runtime',
+    'schemas',
     'scorer',
   ],
   main: ['cli', 'errors'],

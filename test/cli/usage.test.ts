@@ -139,6 +139,26 @@ const CASES: Case[] = [
     ['x.parquet', '.jsonl'],
   ],
   ['neither a file nor --generate', ['produce', '--set', BROKER], {}, ['--generate']],
+  ['an unknown command of schema', ['schema', 'chek'], {}, ['chek', 'check']],
+  ['an unknown option of schema check', ['schema', 'check', '--jsn'], {}, ['--jsn', '--json']],
+  ['an unknown mode', ['schema', 'check', '--mode', 'BACK'], {}, ['BACK', 'BACKWARD']],
+  ['one file and nothing to compare with', ['schema', 'check', 'a.avsc'], {}, ['a.avsc', '--git']],
+  [
+    'two files and a revision',
+    ['schema', 'check', 'a.avsc', 'b.avsc', '--git', 'HEAD'],
+    {},
+    ['--git'],
+  ],
+  ['three files', ['schema', 'check', 'a', 'b', 'c'], {}, ['2 arguments']],
+  ['a revision that there is not', ['schema', 'check', '--git', 'nowhere'], {}, ['nowhere']],
+  [
+    'a schema with a mistake',
+    ['schema', 'fingerprint', file('x.avsc', '{"type": "array", "items": "integer"}')],
+    {},
+    ['x.avsc: $.items', 'integer'],
+  ],
+  ['no schema at all', ['schema', 'fingerprint', 'nowhere.avsc'], {}, ['nowhere.avsc']],
+  ['an unknown record', ['schema', 'docs', 'loan'], {}, ['loan_application']],
   [
     'a number that is none',
     ['demo', '--applications', 'ten'],
@@ -185,6 +205,12 @@ test.each([
   'model score --help',
   'model verify --help',
   'model diff --help',
+  'schema --help',
+  'schema check --help',
+  'schema list --help',
+  'schema fingerprint --help',
+  'schema docs --help',
+  'schema types --help',
 ])('%s explains itself with exit code 0', async (line) => {
   const { code, out } = await cli(line.split(' '))
   expect(code).toBe(0)

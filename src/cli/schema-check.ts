@@ -1,0 +1,118 @@
+// `schema check`: whether a record can change without stopping, and what the change breaks.
+
+import { Command, Option } from 'commander'
+import { MODES, type Mode } from '../avro/modes.ts'
+import { usageError } from '../errors.ts'
+import { loadPolicy } from '../policy/policy.ts'
+import { type Checked, Checker, type Finding } from '../schemas/check.ts'
+import { hasHistory } from '../schemas/git.ts'
+import { Impact, type Touches } from '../schemas/impact.ts'
+import { loadArtefact } from '../scorer/artefact.ts'
+import { type ConfigOptions, type Context, withConfigOptions } from './context.ts'
+import { configuredFiles } from './files.ts'
+
+type CheckOptions = ConfigOptions & { mode?: Mode; git?: string; json: boolean }
+
+export function schemaCheckCommand(
+  run: (action: () => Promise<number>) => void,
+  context: Context,
+): Command {
+  const command = new Command('check')
+    .description('check that versions of a record can read each other; 1 when they cannot')
+    .argument('[old]', 'a schema file; without files, all versions of all records')
+    .argument('[new]', 'the schema file that comes after it')
+    .addOption(new Option('-m, --mode <mode>', 'who must be able to read what').choices([...MODES]))
+    .option('--git <revision>', 'also against the files of a git revision (default: HEAD)')
+    .option('--json', 'print one JSON object', false)
+  return withConfigOptions(command)
+    .addHelpText('after', EXPLANATION)
+    .action((old: string | undefined, next: string | undefined, options: CheckOptions) =>
+      run(async () => check(old, next, options, context)),
+    )
+}
+
+const EXPLANATION = `
+Modes, of the newest version and the one before; with _TRANSITIVE, all before:
+  BACKWARD  the newest reads what was written before
+  FORWARD   what the newest writes is read by the ones before
+  FULL      both
+Without --mode it is BACKWARD_TRANSITIVE for loan_application, which others write and the worker
+reads as the newest, FULL_TRANSITIVE for every other record, and BACKWARD for two files.
+
+A committed version is never edited, and the newest application must have every field that the
+model and the policy rest on: either is a finding too.
+
+Examples:
+  bun run schema check
+  bun run schema check --git origin/main --json
+  bun run schema check old.avsc new.avsc --mode FULL
+  bun run schema check schemas/loan_application/1.avsc --git HEAD~1`
+
+function check(
+  old: string | undefined,
+  next: string | undefined,
+  options: CheckOptions,
+  context: Context,
+): number {
+  const files = configuredFiles(options, context)
+  const impact = new Impact(loadArtefact(files.model).manifest, loadPolicy(files.policy))
+  const checker = new Checker(files.schemas, impact)
+  const checked = checkAll(checker, files.schemas, old, next, options)
+  const findings = checked.flatMap((it) => it.findings)
+  const compatible = findings.length === 0
+  if (options.json) process.stdout.write(`${JSON.stringify({ compatible, findings })}\n`)
+  else for (const it of checked) process.stdout.write(`${describe(it, impact.modelName)}\n`)
+  return compatible ? 0 : 1
+}
+
+function checkAll(
+  checker: Checker,
+  folder: string,
+  old: string | undefined,
+  next: string | undefined,
+  { mode, git }: CheckOptions,
+): Checked[] {
+  if (old === undefined) {
+    return checker.all(mode, git ?? (hasHistory(folder) ? 'HEAD' : undefined))
+  }
+  if (next !== undefined) {
+    if (git === undefined) return [checker.files(old, next, mode ?? 'BACKWARD')]
+    throw usageError('option', '--git goes with one file or none, not with two')
+  }
+  if (git !== undefined) return [checker.file(old, git, mode ?? 'BACKWARD')]
+  throw usageError('option', `${old} needs a second file or --git to be compared with`)
+}
+
+function describe({ title, mode, findings, changes, asksModel }: Checked, model: string): string {
+  const verdict = findings.length === 0 ? 'compatible' : 'incompatible'
+  const lines = [`${title}, ${mode}: ${verdict}`]
+  for (const finding of findings) lines.push(...describeFinding(finding))
+  for (const { path, what, touches } of changes) {
+    lines.push(`  changed: ${path}: ${what}${touched(touches)}`)
+  }
+  if (asksModel) {
+    const lost = findings.filter(({ rule }) => rule === 'MODEL_INPUT_LOST').map((it) => it.path)
+    const keeps = lost.length === 0 ? 'keeps its inputs' : `loses ${lost.join(', ')}`
+    lines.push(`  the model ${model} ${keeps}`)
+  }
+  return lines.join('\n')
+}
+
+function describeFinding({ path, rule, reader, writer, message, touches }: Finding): string[] {
+  return [
+    `  ${path}: ${rule}: reader ${reader}, writer ${writer}${touched(touches)}`,
+    `    ${message}`,
+  ]
+}
+
+/** In brackets, what rests on the field. */
+function touched({ features, rules, reasons }: Touches): string {
+  const list = (name: string, items: readonly string[]) =>
+    items.length === 0 ? [] : [`${name}${items.length === 1 ? '' : 's'} ${items.join(', ')}`]
+  const parts = [
+    ...list('feature', features),
+    ...list('policy rule', rules),
+    ...list('reason', reasons),
+  ]
+  return parts.length === 0 ? '' : ` (touches ${parts.join('; ')})`
+}
