@@ -1,11 +1,11 @@
 // The set-up, run before every command: bun src/setup/main.ts [--broker] [--force-build] [--quiet]
 //
 // Makes what the commands need and git does not hold, in this order: the packages, librdkafka, the
-// WebAssembly modules, the models' artefacts; for tests and benches also a real Kafka and Apache
-// Avro. Whatever is there and still right is left alone, so a second start does nothing, says
-// nothing and costs milliseconds. On the first start there are no packages, so nothing here imports
-// one; what needs them runs in a process of its own, as Bun would fetch them elsewhere in one that
-// started without.
+// WebAssembly modules, the models' artefacts; for tests and benches also a real Kafka, Apache Avro
+// and a schema registry. Whatever is there and still right is left alone, so a second start does
+// nothing, says nothing and costs milliseconds. On the first start there are no packages, so
+// nothing here imports one; what needs them runs in a process of its own, as Bun would fetch them
+// elsewhere in one that started without.
 //
 // LOANSTREAM_CACHE names the folder for what outlives a clone (else loanstream in XDG_CACHE_HOME or
 // ~/.cache), LOANSTREAM_PREBUILT_HOST another place of the prebuilt library; empty, it is built.
@@ -22,6 +22,7 @@ import { kafka } from './kafka.ts'
 import { librdkafka } from './librdkafka.ts'
 import { withLock } from './lock.ts'
 import { models } from './models.ts'
+import { registry } from './registry.ts'
 import { Report } from './report.ts'
 import { standaloneWasm, wasm } from './wasm.ts'
 

@@ -1,7 +1,7 @@
 // Jars from Maven, into the cache: for the tests and benches that have a Java program to compare
 // with or to run against.
 
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Scratch, openCache, publish } from './cache.ts'
 import { reasonOf, runCommand } from './command.ts'
@@ -13,7 +13,8 @@ import type { Which } from './source-build.ts'
 const MAVEN_MS_MAX = 10 * 60_000
 const DEPENDENCY_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1'
 
-type Artifact = readonly [group: string, artifact: string, version: string]
+/** With a classifier it is an archive that holds all it needs: unpacked, its files are the jars. */
+type Artifact = readonly [group: string, artifact: string, version: string, classifier?: string]
 
 export type Jars = {
   /** As messages have it, such as Kafka. */
@@ -51,10 +52,25 @@ export async function provideJars(context: Context, jars: Jars): Promise<string 
       timeoutMs: MAVEN_MS_MAX,
     })
     if (outcome.exitCode !== 0) return reasonOf(outcome)
+    const failure = await unpackArchives(context, folder)
+    if (failure !== undefined) return failure
     publish(folder, jarFolder)
     report.line(`${what} from Maven, ${timeSince(start)}`)
     return undefined
   })
+}
+
+async function unpackArchives(context: Context, folder: string): Promise<string | undefined> {
+  for (const name of readdirSync(folder).filter((it) => it.endsWith('.tar.gz'))) {
+    const outcome = await runCommand(['tar', '-xzf', name], {
+      folder,
+      environment: context.environment,
+      timeoutMs: MAVEN_MS_MAX,
+    })
+    if (outcome.exitCode !== 0) return reasonOf(outcome)
+    rmSync(join(folder, name))
+  }
+  return undefined
 }
 
 /** The Java program: that of JAVA_HOME first. */
@@ -65,9 +81,10 @@ export function javaPath({ environment }: Context, which: Which): string | undef
 }
 
 function pom({ name, artifacts }: Jars): string {
-  const dependencies = artifacts.map(([group, artifact, version]) => {
+  const dependencies = artifacts.map(([group, artifact, version, classifier]) => {
     const id = `<groupId>${group}</groupId><artifactId>${artifact}</artifactId>`
-    return `    <dependency>${id}<version>${version}</version></dependency>`
+    const archive = classifier === undefined ? '' : archiveOf(classifier)
+    return `    <dependency>${id}<version>${version}</version>${archive}</dependency>`
   })
   const own = `<groupId>loanstream</groupId><artifactId>${name.toLowerCase()}</artifactId>`
   return [
@@ -81,4 +98,10 @@ function pom({ name, artifacts }: Jars): string {
     '</project>',
     '',
   ].join('\n')
+}
+
+function archiveOf(classifier: string): string {
+  const all = '<exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion>'
+  const exclusions = `<exclusions>${all}</exclusions>`
+  return `<type>tar.gz</type><classifier>${classifier}</classifier>${exclusions}`
 }

@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BUILD, ROOT } from '../../src/paths.ts'
-import { type AvroFacts, avroFactsPath } from '../../src/setup/avro.ts'
+import { avroFactsPath } from '../../src/setup/avro.ts'
+import type { JarFacts } from '../../src/setup/jars.ts'
 import type { Pair } from './random-pairs.ts'
 
 /** What Judge.java prints; see there. */
@@ -14,9 +15,9 @@ export type Judgement = {
   writer: string
 }
 
-function facts(): AvroFacts {
+function facts(): JarFacts {
   try {
-    return JSON.parse(readFileSync(avroFactsPath(BUILD), 'utf8')) as AvroFacts
+    return JSON.parse(readFileSync(avroFactsPath(BUILD), 'utf8')) as JarFacts
   } catch {
     return { unavailable: 'tests on Apache Avro are skipped: run the set-up with --broker' }
   }
