@@ -70,6 +70,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   scorer: ['assembly', 'avro', 'errors', 'hash', 'json', 'policy'],
   compiler: ['assembly', 'errors', 'hash', 'json', 'scorer'],
   schemas: ['avro', 'errors', 'json'],
+  registry: ['avro', 'errors', 'json'],
   // Kafka.
   rdkafka: ['assembly', 'errors'],
   pipeline: ['assembly', 'avro', 'errors', 'metrics', 'rdkafka', 'scorer'],
