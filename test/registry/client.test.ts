@@ -36,9 +36,12 @@ class FakeRegistry implements Disposable {
     })
   }
 
+  get url(): string {
+    return `${this.protocol}://127.0.0.1:${this.server.port}`
+  }
+
   client(options: Partial<RegistryOptions> = {}): RegistryClient {
-    const url = `${this.protocol}://127.0.0.1:${this.server.port}`
-    return new RegistryClient({ url, timeoutMs: 2000, unknownMs: 60_000, ...options })
+    return new RegistryClient({ url: this.url, timeoutMs: 2000, unknownMs: 60_000, ...options })
   }
 
   get paths(): string[] {
@@ -82,6 +85,16 @@ describe('the cache', () => {
     expect(fake.requests.length).toBe(2)
   })
 
+  test('is bounded, as ids are set by whoever writes', async () => {
+    using fake = new FakeRegistry(() => Response.json(INT))
+    const client = fake.client()
+    for (let id = 0; id <= 10_000; id++) await client.schema(id)
+    await client.schema(10_000)
+    expect(fake.requests.length).toBe(10_001)
+    await client.schema(0)
+    expect(fake.requests.length).toBe(10_002)
+  })
+
   test('does not remember a failure', async () => {
     using fake = new FakeRegistry((_, count) =>
       count === 1 ? new Response('', { status: 503 }) : Response.json(INT),
@@ -105,7 +118,6 @@ describe('failures', () => {
       'answered 403: User is denied',
     ],
     ['a wrong address', () => new Response('', { status: 404 }), 'usage', '404'],
-    ['an address that moved', () => Response.redirect('http://127.0.0.1:1/'), 'retriable', ''],
   ]
   test.each(CASES)('%s', async (_, answer, kind, says) => {
     using fake = new FakeRegistry(answer)
@@ -113,6 +125,15 @@ describe('failures', () => {
     expect(error.kind).toBe(kind as OperatingError['kind'])
     expect(error.message).toContain('/schemas/ids/7: ')
     expect(error.message).toContain(says)
+  })
+
+  test('an address that moved is not followed: credentials are for this one', async () => {
+    using other = new FakeRegistry(() => Response.json(INT))
+    const { url } = other
+    using fake = new FakeRegistry(() => Response.redirect(url))
+    const credentials = { token: 'secret' }
+    expect((await failure(fake.client({ credentials }).schema(7))).kind).toBe('retriable')
+    expect(other.paths).toEqual([])
   })
 
   test('a registry that does not answer in time is retriable', async () => {
