@@ -1,5 +1,5 @@
-// A schema registry that speaks Confluent's REST interface: schemas by their id, and new ones
-// registered. Source: Confluent Schema Registry API reference.
+// A schema registry that speaks Confluent's REST interface: schemas by their id or GUID, and new
+// ones registered. Source: Confluent Schema Registry API reference.
 //
 // What goes wrong is one of three: the registry does not answer or says that it cannot now, which
 // is retriable; it refuses us or what we send, which a person must mend; or it does not know the id
@@ -27,10 +27,14 @@ export type RegistryOptions = {
 /** A schema that stands alone, or why there is none that a record of the id could be read with. */
 export type Found = { json: Json } | { unknown: string }
 
+/** The number of Confluent's wire format, or the GUID that a record's header carries instead. */
+type SchemaId = number | string
+
 type Reference = { name: string; subject: string; version: number }
 type Answer = { schema: string; schemaType?: string; references?: Reference[] }
 type Cached = { found: Promise<Found>; untilMs: number }
 
+const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const MEDIA_TYPE = 'application/vnd.schemaregistry.v1+json'
 /** Confluent's code for an id that is not known: a 404 without it is of a wrong address. */
 const SCHEMA_NOT_FOUND = 40403
@@ -46,7 +50,7 @@ const REFERENCES_MAX = 256
 export class RegistryClient {
   private readonly options: RegistryOptions
   private readonly base: string
-  private readonly cache = new Map<number, Cached>()
+  private readonly cache = new Map<SchemaId, Cached>()
 
   constructor(options: RegistryOptions) {
     this.options = options
@@ -63,7 +67,7 @@ export class RegistryClient {
    * @throws OperatingError kind 'retriable', code 'registry_unavailable', or kind 'usage', code
    *   'registry'
    */
-  schema(id: number): Promise<Found> {
+  schema(id: SchemaId): Promise<Found> {
     const cached = this.cache.get(id)
     if (cached && performance.now() < cached.untilMs) return cached.found
     const found = this.fetchSchema(id)
@@ -94,15 +98,16 @@ export class RegistryClient {
     return id
   }
 
-  private remember(id: number, entry: Cached): void {
+  private remember(id: SchemaId, entry: Cached): void {
     this.cache.delete(id)
     const [oldest] = this.cache.keys()
     if (oldest !== undefined && this.cache.size >= CACHE_MAX) this.cache.delete(oldest)
     this.cache.set(id, entry)
   }
 
-  private async fetchSchema(id: number): Promise<Found> {
-    const path = `/schemas/ids/${id}`
+  private async fetchSchema(id: SchemaId): Promise<Found> {
+    if (typeof id === 'string' && !GUID.test(id)) return { unknown: 'the GUID is none' }
+    const path = typeof id === 'number' ? `/schemas/ids/${id}` : `/schemas/guids/${id}`
     const answer = await this.request(path)
     if (answer.status === 404 && codeOf(answer.body) === SCHEMA_NOT_FOUND) {
       return { unknown: `the registry knows no schema ${id}` }

@@ -62,6 +62,14 @@ async function failure(promise: Promise<unknown>): Promise<OperatingError> {
   throw new Error('it did not fail as it should')
 }
 
+test('a schema is also known by its GUID, and what is none is not asked for', async () => {
+  using fake = new FakeRegistry(() => Response.json(INT))
+  const guid = '0f8fad5b-d9cb-469f-a165-70867728950e'
+  expect(await fake.client().schema(guid)).toEqual({ json: 'int' })
+  expect(await fake.client().schema('../ids/1')).toEqual({ unknown: 'the GUID is none' })
+  expect(fake.paths).toEqual([`/schemas/guids/${guid}`])
+})
+
 describe('the cache', () => {
   test('asks once for what is known, also when many ask at once', async () => {
     using fake = new FakeRegistry(() => Response.json(INT))
