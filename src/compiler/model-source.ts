@@ -9,7 +9,7 @@ import { sha256, sha256Hex } from '../hash.ts'
 import { lineInJson, parseJson, readText } from '../json.ts'
 import type { Forest } from './forest.ts'
 import { gainsOf } from './gains.ts'
-import { parseLightGbm } from './lightgbm.ts'
+import { parseModel } from './model-file.ts'
 
 export type ModelSource = {
   name: string
@@ -58,7 +58,7 @@ export function readModel(path: string, manifestPath?: string): ModelSource {
   const bytes = readBytes(sourcePath)
   const sourceHash = sha256Hex(bytes)
   if (manifest) checkHash(manifest, sourcePath, sourceHash)
-  const { forest, format } = parseSource(bytes, sourcePath)
+  const { forest, format } = parseModel(bytes, sourcePath)
   const twice = forest.features.findIndex((name, i) => forest.features.indexOf(name) !== i)
   if (twice >= 0) {
     const what = `two features are named "${forest.features[twice]}"`
@@ -78,19 +78,6 @@ export function readModel(path: string, manifestPath?: string): ModelSource {
     gains: gainsOf(format, bytes, forest.features.length),
     placeOf: (feature) =>
       manifest ? placeIn(manifest, ['features', feature]) : namesPlace(sourcePath, bytes),
-  }
-}
-
-/** The one place that knows which formats there are. */
-function parseSource(bytes: Uint8Array, place: string): { forest: Forest; format: string } {
-  return { forest: parseLightGbm(decode(bytes, place), place), format: 'lightgbm-text' }
-}
-
-function decode(bytes: Uint8Array, place: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch (error) {
-    throw usageError('file', `cannot read ${place}: is not UTF-8`, error)
   }
 }
 

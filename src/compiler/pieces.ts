@@ -7,14 +7,14 @@ import type { Bins } from './bins.ts'
 import type { Tree } from './forest.ts'
 
 /** Leaf numbers are u8. */
-export const LEAVES_MAX = 256
+const LEAVES_MAX = 256
 /** Leaves of a part that are tried; the rest is for the comparisons that lead to it. */
 const PART_SIZES = [224, 192, 128, 64, 32]
 /** What a leaf of another piece counts. */
 const ELSEWHERE = -0
 
 /** A comparison of bins: greater goes right. */
-export type LocatedSplit = { column: number; bin: number; left: number; right: number }
+type LocatedSplit = { column: number; bin: number; left: number; right: number }
 
 export type LocatedTree = {
   /** Split 0 is the root, children come after their parents; ~leaf when negative. */
