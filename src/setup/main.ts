@@ -34,7 +34,7 @@ async function main(): Promise<void> {
   checkBun(context.projectFolder, Bun.version)
   checkPlatform(process.platform)
   const always = [dependencies, librdkafka, wasm, standaloneWasm, models]
-  const steps = flags.broker ? [...always, kafka, avro] : always
+  const steps = flags.broker ? [...always, kafka, avro, registry] : always
   await runSteps(
     context,
     steps.map((step) => step(context)),

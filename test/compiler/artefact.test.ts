@@ -145,7 +145,8 @@ describe('a build', () => {
       text.replace(/^objective=.*$/m, 'objective=regression'),
     )
     const error = refusal(() => buildModel(folder, wasmModule))
-    expect(error.message).toEndWith('manifest.json states binary')
+    expect(error.message).toContain('objective: is "binary"')
+    expect(error.message).toEndWith('model.txt is regression')
     expect(error.message).toContain('predicts no probability')
   })
 

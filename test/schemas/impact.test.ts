@@ -28,11 +28,13 @@ divided_by = "applicant.income"
 above = 1
 `
 
+const shipped = shippedArtefact('models/default').manifest
+const [feature] = shipped.features
 const manifest: ArtefactManifest = {
-  ...shippedArtefact('models/default').manifest,
+  ...shipped,
   features: [
-    { name: 'income', field: 'applicant.income' },
-    { name: 'age', field: 'applicant.age' },
+    { ...feature!, name: 'income', field: 'applicant.income' },
+    { ...feature!, name: 'age', field: 'applicant.age' },
   ],
 }
 const impact = new Impact(manifest, parsePolicy(POLICY, 'policy.toml'))
