@@ -170,6 +170,8 @@ export const IMAGE_DIVISOR = 72
 export const IMAGE_FLOAT32 = 80
 /** u32: 1 when the raw score is no log-odds. */
 export const IMAGE_IDENTITY = 84
+/** 32 bytes: SHA-256 of model hash, name and features, which binds the manifest to the tables. */
+export const IMAGE_BINDING = 88
 export const IMAGE_HEADER_BYTES = 128
 
 /** Rows a step of the block kernel takes. */

@@ -4,11 +4,16 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import packageJson from '../../package.json'
-import { IMAGE_COLUMNS, IMAGE_TREES, IMAGE_VERSION_VALUE } from '../../assembly/layout.ts'
+import {
+  IMAGE_BINDING,
+  IMAGE_COLUMNS,
+  IMAGE_TREES,
+  IMAGE_VERSION_VALUE,
+} from '../../assembly/layout.ts'
 import { usageError } from '../errors.ts'
 import { sha256Hex } from '../hash.ts'
 import { readJson } from '../json.ts'
-import type { Artefact, ArtefactManifest } from '../scorer/artefact.ts'
+import { type Artefact, type ArtefactManifest, bindingOf } from '../scorer/artefact.ts'
 import { figuresOf } from './figures.ts'
 import { type Forest } from './forest.ts'
 import { type Parity, checkParity } from './gate.ts'
@@ -58,12 +63,14 @@ export function buildModel(
 export function makeArtefact(source: ModelSource, parity: Parity): Artefact {
   const { forest, gains } = source
   const tables = makeTables(forest, source.path)
+  const model = Buffer.from(source.modelHash).toString('hex')
+  tables.set(bindingOf({ ...source, model }), IMAGE_BINDING)
   const image = new DataView(tables.buffer)
   const figures = figuresOf(forest, tables)
   const manifest: ArtefactManifest = {
     artefact: 1,
     name: source.name,
-    model: Buffer.from(source.modelHash).toString('hex'),
+    model,
     source: { format: source.format, file: source.file, sha256: source.sourceHash },
     features: source.features.map(({ name, field }, i) => ({
       name,

@@ -2,9 +2,10 @@
 // and only read here. The runtime never parses a trainer's format.
 
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import {
+  IMAGE_BINDING,
   IMAGE_COLUMNS,
   IMAGE_FEATURES,
   IMAGE_HEADER_BYTES,
@@ -16,7 +17,7 @@ import {
   IMAGE_VERSION_VALUE,
 } from '../../assembly/layout.ts'
 import { messageOf, usageError } from '../errors.ts'
-import { sha256Hex } from '../hash.ts'
+import { sha256, sha256Hex } from '../hash.ts'
 import { readJson } from '../json.ts'
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/)
@@ -101,11 +102,25 @@ export function loadArtefact(folder: string): Artefact {
   return { manifest, tables, modelHash: new Uint8Array(Buffer.from(manifest.model, 'hex')) }
 }
 
+/**
+ * What binds a manifest to its tables: with another model hash, or features in another order, the
+ * tables would score something else under this model's name.
+ */
+export function bindingOf(manifest: {
+  model: string
+  name: string
+  features: readonly { name: string; field: string }[]
+}): Uint8Array {
+  const { model, name, features } = manifest
+  return sha256(JSON.stringify([model, name, features.map((f) => [f.name, f.field])]))
+}
+
 function checkImage(tables: Uint8Array, manifest: ArtefactManifest, path: string): void {
   if (tables.byteLength < IMAGE_HEADER_BYTES) {
     const what = `holds ${tables.byteLength} bytes, a header alone has ${IMAGE_HEADER_BYTES}`
     throw usageError('artefact', `${path}: ${what}`)
   }
+  const binding = tables.subarray(IMAGE_BINDING, IMAGE_BINDING + 32)
   const view = new DataView(tables.buffer, tables.byteOffset, tables.byteLength)
   const expected: [string, number, number][] = [
     ['magic', IMAGE_MAGIC, IMAGE_MAGIC_VALUE],
@@ -121,5 +136,9 @@ function checkImage(tables: Uint8Array, manifest: ArtefactManifest, path: string
       const hint = what === 'layout version' ? '; build the model again' : ''
       throw usageError('artefact', `${path}: ${what} is ${found}, ${value} is due${hint}`)
     }
+  }
+  if (!Buffer.from(bindingOf(manifest)).equals(binding)) {
+    const what = 'model hash, name or features are not those that the tables were built for'
+    throw usageError('artefact', `${join(dirname(path), 'manifest.json')}: ${what}`)
   }
 }
