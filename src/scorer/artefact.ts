@@ -115,6 +115,12 @@ export function bindingOf(manifest: {
   return sha256(JSON.stringify([model, name, features.map((f) => [f.name, f.field])]))
 }
 
+/** Whether two artefacts' tables are the same but for the header, which names the model. */
+export function scoreAlike(a: Artefact, b: Artefact): boolean {
+  const [x, y] = [a, b].map(({ tables }) => tables.subarray(IMAGE_HEADER_BYTES))
+  return Buffer.compare(x!, y!) === 0
+}
+
 function checkImage(tables: Uint8Array, manifest: ArtefactManifest, path: string): void {
   if (tables.byteLength < IMAGE_HEADER_BYTES) {
     const what = `holds ${tables.byteLength} bytes, a header alone has ${IMAGE_HEADER_BYTES}`

@@ -2,13 +2,12 @@
 // its files are held against its manifest, against a build of its source where that is given, and
 // either way the trainer's own predictions are scored.
 
-import { IMAGE_HEADER_BYTES } from '../../../assembly/layout.ts'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildModel } from '../../compiler/artefact.ts'
 import { OperatingError, usageError } from '../../errors.ts'
 import { sha256Hex } from '../../hash.ts'
-import type { Artefact, ArtefactManifest } from '../../scorer/artefact.ts'
+import { type Artefact, type ArtefactManifest, scoreAlike } from '../../scorer/artefact.ts'
 import { type Comparison, compareExpected, differenceText } from './expected.ts'
 import { type LoadedModel, loadModel } from './load.ts'
 
@@ -106,9 +105,7 @@ function standaloneProblems(folder: string, { standalone }: ArtefactManifest): s
 
 /** Name of what differs between two artefacts, where the module that stands alone is no part. */
 function differingPart(a: Artefact, b: Artefact): string | undefined {
-  // The header's last bytes bind the manifest: a part that differs there is better named.
-  const scoring = (artefact: Artefact) => artefact.tables.subarray(IMAGE_HEADER_BYTES)
-  if (Buffer.compare(scoring(a), scoring(b)) !== 0) return a.manifest.tables.file
+  if (!scoreAlike(a, b)) return a.manifest.tables.file
   const keys = Object.keys(b.manifest) as (keyof ArtefactManifest)[]
   const key = keys.find((name) => !Bun.deepEquals(a.manifest[name], b.manifest[name]))
   return key === undefined ? undefined : `manifest.json: ${key}`
