@@ -3,9 +3,10 @@
 // key is refused with its nearest neighbour; every complaint names key and origin.
 
 import { existsSync, readFileSync } from 'node:fs'
-import { closest } from 'fastest-levenshtein'
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { messageOf, usageError } from './errors.ts'
+import { nearest } from './nearest.ts'
 import type { Property } from './rdkafka/properties.ts'
 import { parseToml } from './toml.ts'
 
@@ -19,6 +20,11 @@ function int(min: number, max: number) {
 const text = z.string().min(1)
 /** Kafka's rule: org.apache.kafka.common.internals.Topic.validate. */
 const topic = z.string().regex(/^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/, 'must be a valid topic name')
+
+/** The last part of a name is no number (RFC 3696), so that a wrong IPv4 address is none. */
+const HOST_NAME = /^(?!(.*\.)?\d+\.?$)[\w-]+(\.[\w-]+)*\.?$/
+const isHost = (v: string) => isIP(v.replace(/^\[(.*)\]$/, '$1')) !== 0 || HOST_NAME.test(v)
+const host = z.string().refine(isHost, 'must be an IP address or a host name')
 
 type Definition<T extends z.ZodType> = { type: T; default: z.output<T>; unit: string; doc: string }
 
@@ -109,7 +115,7 @@ export const SETTINGS = {
     'how often to look for a new artefact in model.path; 0: never',
   ),
   'policy.path': setting(text, 'models/default/policy.toml', 'file', 'policy'),
-  'http.host': setting(text, '127.0.0.1', '', 'address the HTTP server listens on'),
+  'http.host': setting(host, '127.0.0.1', '', 'address the HTTP server listens on'),
   'http.port': setting(int(0, 65_535), 8080, '', 'its port; 0: any free one'),
   'http.token': setting(
     z.string().regex(/^([A-Za-z0-9._~+/-]+=*)?$/, 'must be a token of RFC 6750'),
@@ -165,11 +171,14 @@ const RESERVED: ReadonlyMap<string, string> = new Map(
   }),
 )
 
+/** librdkafka's properties that it takes empty, only to fail later without them. */
+const NOT_EMPTY: ReadonlySet<string> = new Set(['bootstrap.servers', 'group.id'])
+
 type Origin = { name: string; values: Map<string, unknown> }
 
 export type ConfigInput = {
-  /** File that must exist, or undefined for loanstream.toml where it exists. */
-  file: string | undefined
+  /** File that must exist; undefined: loanstream.toml where it exists; false: none is read. */
+  file: string | false | undefined
   environment: Readonly<Record<string, string | undefined>>
   /** key=value, as --set gives them. */
   sets: readonly string[]
@@ -241,8 +250,12 @@ function apply(config: Config, names: Names, key: string, value: unknown, origin
     throw usageError('config', `${key} must be a single value (from ${origin})`)
   }
   const scope = client ?? property.scope
-  if (scope !== 'producer') config.consumer[property.name] = String(value)
-  if (scope !== 'consumer') config.producer[property.name] = String(value)
+  const name = names.usual(property.name)
+  if (NOT_EMPTY.has(name) && String(value).trim() === '') {
+    throw usageError('config', `${key} is empty (from ${origin})`)
+  }
+  if (scope !== 'producer') config.consumer[name] = String(value)
+  if (scope !== 'consumer') config.producer[name] = String(value)
 }
 
 function defaults(): Settings {
@@ -251,6 +264,7 @@ function defaults(): Settings {
 }
 
 function fileOrigin(input: ConfigInput): Origin {
+  if (input.file === false) return { name: 'no file', values: new Map() }
   const asked = input.file ?? input.environment['LOANSTREAM_CONFIG']
   const path = asked ?? DEFAULT_FILE
   if (asked === undefined && !existsSync(path)) return { name: path, values: new Map() }
@@ -305,16 +319,30 @@ export function variableOf(key: string): string {
 /** All keys there are: ours, librdkafka's, and those for one of the two clients alone. */
 class Names {
   private readonly properties: ReadonlyMap<string, Property>
+  /** Kafka's names of the properties for which librdkafka has one of its own too. */
+  private readonly aliases = new Map<string, string>()
 
   constructor(properties: ReadonlyMap<string, Property>) {
     this.properties = properties
+    for (const { name, description } of properties.values()) {
+      const own = /^Alias for `([^`]+)`/.exec(description)?.[1]
+      if (own !== undefined) this.aliases.set(own, name)
+    }
+  }
+
+  /**
+   * The one name that a property goes by here, however it was written, so that a later origin
+   * replaces what an earlier one set: bootstrap.servers for metadata.broker.list.
+   */
+  usual(name: string): string {
+    return this.aliases.get(name) ?? name
   }
 
   property(key: string, origin: string): { property: Property; client?: 'consumer' | 'producer' } {
     const scoped = /^(consumer|producer)\.(.+)$/.exec(key)
     const client = scoped?.[1] as 'consumer' | 'producer' | undefined
     const property = this.properties.get(scoped?.[2] ?? key)
-    if (!property) throw this.unknown(key, origin)
+    if (!property) throw unknown(key, nearestKey(key, this.keys()), origin)
     if (!client) return { property }
     if (property.scope !== 'both' && property.scope !== client) {
       const what = `${property.name} is a property of the ${property.scope}`
@@ -331,14 +359,9 @@ class Names {
   keyOfVariable(variable: string): string {
     const key = this.keys().find((candidate) => variableOf(candidate) === variable)
     if (key) return key
-    const nearest = closest(variable, this.keys().map(variableOf))
-    const message = `${variable} is no setting; the nearest is ${nearest} (from the environment)`
-    throw usageError('config', message)
-  }
-
-  private unknown(key: string, origin: string) {
-    const nearest = closest(key, this.keys())
-    return usageError('config', `${key} is no setting; the nearest is ${nearest} (from ${origin})`)
+    const variables = this.keys().map((candidate) => variableOf(candidate).slice(PREFIX.length))
+    const meant = nearestKey(variable.slice(PREFIX.length), variables)
+    throw unknown(variable, meant && PREFIX + meant, 'the environment')
   }
 
   private keys(): string[] {
@@ -347,6 +370,20 @@ class Names {
     const scoped = theirs.flatMap((name) => [`consumer.${name}`, `producer.${name}`])
     return [...own, ...theirs, ...scoped]
   }
+}
+
+/** What is for one client is compared without that: it would make all of them look alike. */
+function nearestKey(key: string, keys: readonly string[]): string | undefined {
+  const scope = /^(consumer|producer)[._]/i.exec(key)?.[0] ?? ''
+  const names = keys.filter((k) => k.startsWith(scope)).map((k) => k.slice(scope.length))
+  const meant = nearest(key.slice(scope.length), names)
+  return meant && scope + meant
+}
+
+function unknown(name: string, meant: string | undefined, origin: string) {
+  const lists = "README.md lists ours, librdkafka's CONFIGURATION.md its own"
+  const help = meant === undefined ? lists : `the nearest is ${meant}`
+  return usageError('config', `${name} is no setting; ${help} (from ${origin})`)
 }
 
 /** The consumer's properties: our defaults, then what was given, then what cannot be changed. */

@@ -137,12 +137,23 @@ describe('our settings', () => {
       'log.level=trace',
       'log.level is "trace": Invalid option: expected one of "debug"|"info"|"warn"|"error"',
     ],
+    ['http.host=', 'http.host is "": must be an IP address or a host name'],
+    ['http.host=999.1.1.1', 'http.host is "999.1.1.1": must be an IP address or a host name'],
+    ['http.host=1.2.3', 'http.host is "1.2.3": must be an IP address or a host name'],
+    ['http.host=a b', 'http.host is "a b": must be an IP address or a host name'],
     ['model.path=', 'model.path is "": Too small: expected string to have >=1 characters'],
   ]
   test.each(BAD)('%s is refused with key, value and origin', (set, message) => {
     expect(refusalOf({ sets: [set] })).toStartWith(message)
     expect(refusalOf({ sets: [set] })).toEndWith(' (from --set)')
   })
+
+  test.each(['0.0.0.0', '::1', '[::]', 'localhost', 'a-1.example.org', 'host1', '1.example'])(
+    'http.host=%s is taken',
+    (host) => {
+      expect(load({ sets: [`http.host=${host}`] }).settings['http.host']).toBe(host)
+    },
+  )
 
   test.each([
     [
@@ -166,7 +177,7 @@ describe('our settings', () => {
       'http.host = 1',
       'http.host is 1: Invalid input: expected string, received number (from FILE)',
     ],
-    ['http = 1', 'http is no setting; the nearest is '],
+    ['http = 1', "http is no setting; README.md lists ours, librdkafka's CONFIGURATION.md its own"],
   ])('%s in the file is refused', (file, message) => {
     expect(refusalOf({ file })).toStartWith(message)
   })
@@ -231,6 +242,12 @@ describe('the file', () => {
     expect(refusal(() => loadConfig(input)).message).toContain('cannot read loanstream.toml')
   })
 
+  test('is not read when none is wanted, whatever the environment says', () => {
+    const environment = { LOANSTREAM_CONFIG: join(root, 'none.toml') }
+    const config = loadConfig({ file: false, environment, sets: [], properties })
+    expect(config.origins.size).toBe(0)
+  })
+
   test('with a mistake of syntax is refused with line and column', () => {
     expect(refusalOf({ file: 'http.port = 1\nhttp.host = localhost' })).toStartWith('FILE:2:13: ')
     expect(refusalOf({ file: 'http.port = 1\nhttp.port = 2' })).toStartWith('FILE:2:')
@@ -260,6 +277,18 @@ describe('an unknown key', () => {
       'LOANSTREAM_HTTP_PROT is no setting; the nearest is LOANSTREAM_HTTP_PORT (from the environment)',
     )
   })
+
+  test.each(['x', 'consumer.x', 'completely.different'])(
+    '%s that resembles none is refused with where the lists are',
+    (key) => {
+      const lists = "README.md lists ours, librdkafka's CONFIGURATION.md its own"
+      expect(refusalOf({ sets: [`${key}=1`] })).toBe(`${key} is no setting; ${lists} (from --set)`)
+      const variable = variableOf(key)
+      expect(refusalOf({ environment: { [variable]: '1' } })).toBe(
+        `${variable} is no setting; ${lists} (from the environment)`,
+      )
+    },
+  )
 
   test('of another program in the environment is none of ours', () => {
     const environment = { HTTP_PORT: '1', loanstream_http_port: '2', LOANSTREAMX: '3' }
@@ -339,6 +368,37 @@ describe("librdkafka's properties", () => {
   ])('%s is refused', (key, why) => {
     expect(refusalOf({ sets: [`${key}=1`] })).toBe(`${key}: ${why} (from --set)`)
   })
+
+  // Kafka's name is the alias; librdkafka's own are older.
+  test.each([
+    ['metadata.broker.list', 'bootstrap.servers'],
+    ['sasl.mechanisms', 'sasl.mechanism'],
+    ['max.in.flight.requests.per.connection', 'max.in.flight'],
+  ])('have one name here: %s is %s, and the later of both wins', (own, usual) => {
+    const both = (value: string) => ({ [usual]: value })
+    expect(load({ sets: [`${own}=1`] }).consumer).toEqual(both('1'))
+    expect(load({ sets: [`${own}=1`] }).producer).toEqual(both('1'))
+    expect(load({ file: `"${own}" = "1"`, sets: [`${usual}=2`] }).producer).toEqual(both('2'))
+    expect(load({ file: `"${usual}" = "1"`, sets: [`${own}=2`] }).producer).toEqual(both('2'))
+    const scoped = load({ sets: [`${usual}=1`, `consumer.${own}=2`] })
+    expect([scoped.consumer, scoped.producer]).toEqual([both('2'), both('1')])
+    expect(load({ environment: { [variableOf(own)]: '3' } }).producer).toEqual(both('3'))
+  })
+
+  test('under either name replace our default', () => {
+    const config = load({ sets: ['queue.buffering.max.ms=7'] })
+    expect(producerProperties(config)).toMatchObject({ 'linger.ms': '7' })
+    expect(producerProperties(config)).not.toHaveProperty(['queue.buffering.max.ms'])
+  })
+
+  test.each(['group.id', 'consumer.group.id', 'bootstrap.servers', 'metadata.broker.list'])(
+    '%s is refused when it is empty',
+    (key) => {
+      for (const value of ['', ' ']) {
+        expect(refusalOf({ sets: [`${key}=${value}`] })).toBe(`${key} is empty (from --set)`)
+      }
+    },
+  )
 
   test('take single values only', () => {
     expect(refusalOf({ file: '"client.id" = ["a"]' })).toBe(

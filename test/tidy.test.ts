@@ -57,12 +57,13 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   hash: [],
   paths: [],
   log: [],
+  nearest: [],
   metrics: [],
   protocol: [],
   status: [],
   json: ['errors'],
   toml: ['errors'],
-  config: ['errors', 'toml'],
+  config: ['errors', 'nearest', 'toml'],
   // What decides.
   records: [],
   avro: ['assembly', 'errors', 'json'],
@@ -107,7 +108,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   ],
   main: ['cli', 'errors'],
   // The set-up runs before the packages are there, and a part of it after.
-  setup: ['compiler', 'errors', 'paths', 'rdkafka', 'scorer'],
+  setup: ['compiler', 'errors', 'nearest', 'paths', 'rdkafka', 'scorer'],
 }
 
 describe('rooms', () => {

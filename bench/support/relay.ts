@@ -15,7 +15,7 @@ import { APPLICATIONS, DECISIONS } from './broker.ts'
 const [bootstrapServers, partitions] = process.argv.slice(2)
 openLibrary(libraryPath(BUILD))
 const config = loadConfig({
-  file: undefined,
+  file: false,
   environment: {},
   sets: [`bootstrap.servers=${bootstrapServers}`, 'delivery=at-least-once'],
   properties: describeProperties(),
