@@ -39,11 +39,19 @@ export function configure(options: ConfigOptions, context: Context) {
   return { config, library, version }
 }
 
-/** @throws OperatingError kind 'usage' when no broker is named: there is no default for one. */
-export function requireBroker(config: Config): void {
-  if (config.consumer['bootstrap.servers'] || config.consumer['metadata.broker.list']) return
+type Client = 'consumer' | 'producer'
+
+/**
+ * @param clients  those that the command makes
+ * @throws OperatingError kind 'usage' when one has no broker: there is no default for it
+ */
+export function requireBroker(config: Config, clients: readonly Client[]): void {
+  const missing = clients.filter((client) => !config[client]['bootstrap.servers'])
+  if (missing.length === 0) return
+  const given = config.consumer['bootstrap.servers'] ?? config.producer['bootstrap.servers']
+  const whose = given === undefined ? '' : ` for the ${missing.join()}`
   throw usageError(
     'config',
-    'bootstrap.servers is not set: give it in loanstream.toml, as LOANSTREAM_BOOTSTRAP_SERVERS, or with --set bootstrap.servers=HOST:PORT',
+    `bootstrap.servers is not set${whose}: give it in loanstream.toml, as LOANSTREAM_BOOTSTRAP_SERVERS, or with --set bootstrap.servers=HOST:PORT`,
   )
 }

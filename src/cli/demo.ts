@@ -77,12 +77,13 @@ async function demo(options: DemoOptions, context: Context): Promise<number> {
 
 /**
  * The worker's configuration as in production, but for where the brokers are and how long a fetch
- * may wait: an embedded broker that has nothing answers after that time, even when records come
+ * may wait. No file and no variable is read: they are made for the production's brokers. As for the
+ * wait: an embedded broker that has nothing answers after that time, even when records come
  * meanwhile.
  */
 function demoConfig(cluster: MockCluster, options: DemoOptions): Config {
   return loadConfig({
-    file: undefined,
+    file: false,
     environment: {},
     sets: [
       `bootstrap.servers=${cluster.bootstrapServers}`,

@@ -78,7 +78,7 @@ async function produce(
     throw usageError('option', 'give a file or --generate NUMBER, one of them')
   }
   const { config } = configure(options, context)
-  requireBroker(config)
+  requireBroker(config, ['producer'])
   const schema = newest(loadSchemaVersions(`${programFiles(config).schemas}/loan_application`))
   const log = makeLog(config.settings['log.level'], config.settings['log.format'])
   const sender = new Sender(config, options, schema, log)

@@ -38,7 +38,7 @@ type Report = {
 
 function topics(options: TopicsOptions, context: Context): number {
   const { config } = configure(options, context)
-  requireBroker(config)
+  requireBroker(config, ['producer'])
   const { settings } = config
   using admin = new Admin(config.producer, settings['broker.timeout.ms'])
   const reports = topicPlans(config).map((plan) => {

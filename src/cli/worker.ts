@@ -29,7 +29,7 @@ Examples:
 
 async function work(options: ConfigOptions, context: Context): Promise<number> {
   const { config, library, version } = configure(options, context)
-  requireBroker(config)
+  requireBroker(config, ['consumer', 'producer'])
   const log = makeLog(config.settings['log.level'], config.settings['log.format'])
   const { promise: failed, resolve: fail } = Promise.withResolvers<Error>()
   const runtime = await startRuntime(config, { library, version }, log, fail)

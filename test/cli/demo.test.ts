@@ -1,6 +1,9 @@
 // `demo`: decisions on embedded brokers, and nothing but loopback.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { DemoSummary } from '../../src/demo/demo.ts'
 import { ROOT } from '../../src/paths.ts'
 import { cli } from '../support/cli.ts'
@@ -36,6 +39,20 @@ test('damaged records become dead letters and are counted beside the decisions',
   const summary = JSON.parse(out) as DemoSummary
   expect(summary.applications).toBe(2000)
   expect(summary.dead_letters).toBeGreaterThan(100)
+})
+
+test('no file and no variable is read: they are for another Kafka', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'loanstream-demo-'))
+  const elsewhere = '[consumer]\nbootstrap.servers = "127.0.0.1:1"\n[http]\nprot = 1\n'
+  writeFileSync(join(folder, 'loanstream.toml'), elsewhere)
+  const environment = {
+    LOANSTREAM_CONFIG: join(folder, 'none.toml'),
+    LOANSTREAM_PRODUCER_BOOTSTRAP_SERVERS: '127.0.0.1:1',
+  }
+  const args = ['demo', '--applications', '200', '--rate', '0', '--json']
+  const { code, out, err } = await cli(args, environment, '', folder)
+  expect({ code, err }).toEqual({ code: 0, err: '' })
+  expect((JSON.parse(out) as DemoSummary).applications).toBe(200)
 })
 
 test('without --json it shows a summary with latencies and ends with exit code 0', async () => {

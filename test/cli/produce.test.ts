@@ -139,6 +139,17 @@ test('a rate is kept', async () => {
   expect((JSON.parse(out) as { seconds: number }).seconds).toBeGreaterThan(1.3)
 })
 
+test.each(['producer.bootstrap.servers', 'metadata.broker.list'])(
+  'the broker may be given as %s',
+  async (name) => {
+    using cluster = makeCluster()
+    const set = `${name}=${cluster.bootstrapServers}`
+    const { code, out } = await cli(['produce', '--generate', '10', '--json', '--set', set])
+    expect(code).toBe(0)
+    expect(JSON.parse(out)).toMatchObject({ sent: 10, undelivered: 0 })
+  },
+)
+
 test('no broker within the time is exit code 1 and says where it looked', async () => {
   const { code, err } = await cli([
     'produce',

@@ -32,6 +32,26 @@ const CASES: Case[] = [
   ['topics without a broker', ['topics'], {}, ['bootstrap.servers']],
   ['produce without a broker', ['produce', '--generate', '1'], {}, ['bootstrap.servers']],
   [
+    'a worker with a broker for its consumer alone',
+    ['worker', '--set', `consumer.${BROKER}`],
+    {},
+    ['bootstrap.servers', 'for the producer'],
+  ],
+  [
+    'produce with a broker for the consumer alone',
+    ['produce', '--generate', '1', '--set', `consumer.${BROKER}`],
+    {},
+    ['bootstrap.servers', 'for the producer'],
+  ],
+  ['an empty group', ['worker', '--set', BROKER, '--set', 'group.id='], {}, ['group.id is empty']],
+  ['no brokers in the list', ['worker', '--set', 'bootstrap.servers='], {}, ['is empty']],
+  [
+    'a host that is none',
+    ['worker', '--set', BROKER, '--set', 'http.host=999.1.1.1'],
+    {},
+    ['http.host', '999.1.1.1', 'IP address'],
+  ],
+  [
     'an unknown setting',
     ['worker', '--set', 'comit.interval.ms=5'],
     {},
