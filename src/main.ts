@@ -11,9 +11,14 @@ import { produceCommand } from './cli/produce.ts'
 import { schemaCommand } from './cli/schema.ts'
 import { topicsCommand } from './cli/topics.ts'
 import { workerCommand } from './cli/worker.ts'
+import { Output } from './cli/output.ts'
 import { OperatingError } from './errors.ts'
 
-const context: Context = { environment: process.env, exit: (code) => process.exit(code) }
+const context: Context = {
+  environment: process.env,
+  output: new Output(),
+  exit: (code) => process.exit(code),
+}
 
 /** The action of the command that was named; commander itself only parses. */
 let action: (() => Promise<number>) | undefined
@@ -27,6 +32,7 @@ function makeProgram(): Command {
     .description(packageJson.description)
     .version(packageJson.version)
     .exitOverride()
+    .configureOutput({ writeOut: (text) => context.output.print(text) })
     .showHelpAfterError(false)
   for (const command of [
     demoCommand(run, context),
@@ -52,14 +58,22 @@ function inherit(command: Command, parent: Command): Command {
 async function main(): Promise<number> {
   try {
     makeProgram().parse(process.argv)
-    return (await action?.()) ?? 0
+    return outputCode((await action?.()) ?? 0)
   } catch (error) {
     // Commander has printed its message, with the nearest valid option where there is one.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (error instanceof CommanderError) return error.exitCode === 0 ? outputCode(0) : 2
     if (!(error instanceof OperatingError)) throw error
     process.stderr.write(`error: ${error.message}\n`)
     return error.kind === 'usage' ? 2 : 1
   }
+}
+
+/** The command's own code, unless what it printed was lost. */
+function outputCode(code: number): number {
+  const { failure } = context.output
+  if (!failure) return code
+  process.stderr.write(`error: ${failure.message}\n`)
+  return 1
 }
 
 process.exit(await main())

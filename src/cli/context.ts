@@ -6,9 +6,11 @@ import { usageError } from '../errors.ts'
 import { BUILD } from '../paths.ts'
 import { libraryPath, openLibrary } from '../rdkafka/library.ts'
 import { describeProperties } from '../rdkafka/properties.ts'
+import type { Output } from './output.ts'
 
 export type Context = {
   environment: Readonly<Record<string, string | undefined>>
+  output: Output
   /** Ends the process at once, for a second signal. */
   exit(code: number): never
 }

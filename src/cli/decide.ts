@@ -82,7 +82,7 @@ async function decide(options: DecideOptions, context: Context): Promise<number>
     progress.stop()
   }
   const seconds = (performance.now() - startedMs) / 1000
-  report(totals, options, seconds)
+  report(totals, options, seconds, context)
   return 0
 }
 
@@ -166,11 +166,16 @@ async function* decisions(
   yield* flush()
 }
 
-function report(totals: Totals, options: DecideOptions, seconds: number): void {
+function report(
+  totals: Totals,
+  options: DecideOptions,
+  seconds: number,
+  { output }: Context,
+): void {
   const counts = Object.fromEntries(DECISIONS.map((name, i) => [name, totals.outcomes[i]!]))
   if (options.json) {
     const summary = { applications: totals.rows, ...counts, undecided: totals.undecided, seconds }
-    process.stdout.write(`${JSON.stringify(summary)}\n`)
+    output.print(`${JSON.stringify(summary)}\n`)
     return
   }
   if (totals.undecided > TOLD_MAX) {

@@ -51,6 +51,7 @@ Examples:
   bun run demo --poison 0.01`
 
 async function demo(options: DemoOptions, context: Context): Promise<number> {
+  const { output } = context
   const library = libraryPath(BUILD)
   const version = openLibrary(library)
   using cluster = new MockCluster()
@@ -60,16 +61,16 @@ async function demo(options: DemoOptions, context: Context): Promise<number> {
   createTopics(cluster, config, options.partitions)
   const runtime = await startRuntime(config, { library, version }, log, fail)
   const demo = new Demo(cluster, config, runtime.supervisor, options)
-  const display = options.json ? undefined : new Display(demo, runtime, options)
+  const display = options.json ? undefined : new Display(demo, runtime, options, output)
   const signal = stopSignal(() => context.exit(1))
   display?.start()
-  const cause = await Promise.race([demo.run(), signal, failed])
+  const cause = await Promise.race([demo.run(), signal, failed, output.ended])
   await demo.stop()
   display?.stop()
   const inTime = await runtime.stop()
   const summary = demo.summary()
-  if (options.json) process.stdout.write(`${JSON.stringify(summary)}\n`)
-  else process.stdout.write(`${summaryText(summary)}\n`)
+  if (options.json) output.print(`${JSON.stringify(summary)}\n`)
+  else output.print(`${summaryText(summary)}\n`)
   demo.close()
   if (cause instanceof Error) log.fatal(cause.message)
   return cause instanceof Error || !inTime ? 1 : 0

@@ -52,10 +52,10 @@ function topics(options: TopicsOptions, context: Context): number {
   })
   const ok = reports.every(({ state }) => state === 'made' || state === 'as it should be')
   if (options.json) {
-    process.stdout.write(`${JSON.stringify({ ok, topics: reports })}\n`)
+    context.output.print(`${JSON.stringify({ ok, topics: reports })}\n`)
   } else {
     for (const { topic, state, differences } of reports) {
-      process.stdout.write(`${topic}: ${[state, ...differences].join('\n  ')}\n`)
+      context.output.print(`${topic}: ${[state, ...differences].join('\n  ')}\n`)
     }
   }
   return ok ? 0 : 1

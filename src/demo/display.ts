@@ -7,6 +7,9 @@ import { OUTCOMES } from '../metrics/counters.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Demo, DemoOptions } from './demo.ts'
 
+/** Where lines go. */
+type Printer = { print(text: string): void }
+
 const TERMINAL_INTERVAL_MS = 250
 const LINE_INTERVAL_MS = 2000
 /** Over how long the shown rate is taken. */
@@ -18,12 +21,14 @@ export class Display {
   private readonly demo: Demo
   private readonly runtime: Runtime
   private readonly partitions: number
+  private readonly output: Printer
   private readonly isTerminal = process.stdout.isTTY
   private readonly update = createLogUpdate(process.stdout)
   private timer: ReturnType<typeof setInterval> | undefined
   private readonly history: { atMs: number; decided: number }[] = []
 
-  constructor(demo: Demo, runtime: Runtime, options: DemoOptions) {
+  constructor(demo: Demo, runtime: Runtime, options: DemoOptions, output: Printer) {
+    this.output = output
     this.demo = demo
     this.runtime = runtime
     this.partitions = options.partitions
@@ -37,9 +42,9 @@ export class Display {
       `model ${model.name} ${model.hash.slice(0, 8)}`,
       `librdkafka ${version.librdkafka}`,
     ]
-    process.stdout.write(`loanstream demo: ${parts.join(', ')}\n`)
+    this.output.print(`loanstream demo: ${parts.join(', ')}\n`)
     const pages = ['/healthz', '/metrics'].map((path) => this.runtime.url + path)
-    process.stdout.write(`${pages.join('  ')}  ctrl-C ends\n\n`)
+    this.output.print(`${pages.join('  ')}  ctrl-C ends\n\n`)
     const interval = this.isTerminal ? TERMINAL_INTERVAL_MS : LINE_INTERVAL_MS
     this.timer = setInterval(() => this.draw(), interval)
   }
@@ -48,12 +53,12 @@ export class Display {
     clearInterval(this.timer)
     this.draw()
     if (this.isTerminal) this.update.done()
-    process.stdout.write('\n')
+    this.output.print('\n')
   }
 
   private draw(): void {
     if (this.isTerminal) this.update(this.screen())
-    else process.stdout.write(`${this.line()}\n`)
+    else this.output.print(`${this.line()}\n`)
   }
 
   /** Decisions a second over the last moments. */
