@@ -32,6 +32,10 @@ type DecideOptions = ConfigOptions & {
   json: boolean
 }
 
+/** What decisions name them as: an int and a long, which must hold the last row's offset too. */
+const partition = wholeNumber(0, 2 ** 31 - 1)
+const offset = wholeNumber(0, 2 ** 52)
+
 export function decideCommand(run: (action: () => Promise<number>) => void, context: Context) {
   const command = new Command('decide')
     .description('decide applications of a file, without Kafka')
@@ -40,8 +44,8 @@ export function decideCommand(run: (action: () => Promise<number>) => void, cont
     .option('--columns <file>', 'which column of a CSV is which field, as JSON')
     .option('--on-error <what>', 'rows that make no decision: skip or stop', skipOrStop, 'skip')
     .option('--topic <name>', "topic the decisions name as their input's (default: the setting)")
-    .option('--partition <number>', 'partition they name', wholeNumber, 0)
-    .option('--offset <number>', 'offset the first of them names', wholeNumber, 0)
+    .option('--partition <number>', 'partition they name', partition, 0)
+    .option('--offset <number>', 'offset the first of them names', offset, 0)
     .option('--json', 'print the summary as one JSON object', false)
   return withConfigOptions(command)
     .addHelpText('after', EXAMPLES)

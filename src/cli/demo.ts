@@ -5,6 +5,7 @@ import { Command } from 'commander'
 import { type Config, loadConfig } from '../config.ts'
 import { Demo, type DemoSummary } from '../demo/demo.ts'
 import { Display } from '../demo/display.ts'
+import { usageError } from '../errors.ts'
 import { makeLog } from '../log.ts'
 import { MockCluster } from '../rdkafka/mock-cluster.ts'
 import { describeProperties } from '../rdkafka/properties.ts'
@@ -12,7 +13,7 @@ import { libraryPath, openLibrary } from '../rdkafka/library.ts'
 import { BUILD } from '../paths.ts'
 import { startRuntime } from '../runtime.ts'
 import type { Context } from './context.ts'
-import { positiveNumber, wholeNumber } from './numbers.ts'
+import { rate, share, wholeNumber } from './numbers.ts'
 import { stopSignal } from './signals.ts'
 
 type DemoOptions = {
@@ -25,20 +26,19 @@ type DemoOptions = {
   json: boolean
 }
 
+/** One thread and one engine each; the limit is that of workers.prestart. */
+const partitions = wholeNumber(1, 256)
+const port = wholeNumber(0, 65_535)
+
 export function demoCommand(run: (action: () => Promise<number>) => void, context: Context) {
   return new Command('demo')
     .description('show decisions on embedded brokers: nothing to install, until ctrl-C')
-    .option('-n, --applications <number>', 'stop after so many decisions', wholeNumber)
-    .option(
-      '--rate <number>',
-      'applications a second; 0: as fast as it goes',
-      positiveNumber,
-      10_000,
-    )
-    .option('--partitions <number>', 'partitions, and worker threads', wholeNumber, 4)
-    .option('--poison <share>', 'share of records to damage, for dead letters', positiveNumber, 0)
-    .option('--seed <number>', 'same seed, same applications', wholeNumber, 1)
-    .option('--port <number>', 'port of the HTTP server; 0: any free one', wholeNumber, 0)
+    .option('-n, --applications <number>', 'stop after so many decisions', wholeNumber(1))
+    .option('--rate <number>', 'applications a second; 0: as fast as it goes', rate, 10_000)
+    .option('--partitions <number>', 'partitions, and worker threads', partitions, 4)
+    .option('--poison <share>', 'share of records to damage, for dead letters', share, 0)
+    .option('--seed <number>', 'same seed, same applications', wholeNumber(), 1)
+    .option('--port <number>', 'port of the HTTP server; 0: any free one', port, 0)
     .option('--json', 'print the summary as one JSON object, and nothing else', false)
     .addHelpText('after', EXAMPLES)
     .action((options: DemoOptions) => run(() => demo(options, context)))
@@ -52,6 +52,9 @@ Examples:
 
 async function demo(options: DemoOptions, context: Context): Promise<number> {
   const { output } = context
+  if (options.applications !== undefined && options.poison === 1) {
+    throw usageError('option', '--poison 1 leaves nothing to decide: --applications never comes')
+  }
   const library = libraryPath(BUILD)
   const version = openLibrary(library)
   using cluster = new MockCluster()

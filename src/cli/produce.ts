@@ -21,7 +21,7 @@ import {
   withConfigOptions,
 } from './context.ts'
 import { skipOrStop } from './decide.ts'
-import { positiveNumber, wholeNumber } from './numbers.ts'
+import { rate, wholeNumber } from './numbers.ts'
 import { startProgress } from './progress.ts'
 import { stopSignal } from './signals.ts'
 
@@ -39,14 +39,14 @@ export function produceCommand(run: (action: () => Promise<number>) => void, con
   const command = new Command('produce')
     .description('send applications to the topic, from a file or synthetic')
     .addArgument(new Argument('[file]', 'applications: .csv, .jsonl or .avro'))
-    .option('-n, --generate <number>', 'send so many synthetic applications', wholeNumber)
-    .option('--seed <number>', 'same seed, same synthetic applications', wholeNumber, 1)
+    .option('-n, --generate <number>', 'send so many synthetic applications', wholeNumber())
+    .option('--seed <number>', 'same seed, same synthetic applications', wholeNumber(), 1)
     .addOption(
       new Option('--key <field>', 'what decides the partition')
         .choices(['application_id', 'region'])
         .default('application_id'),
     )
-    .option('--rate <number>', 'applications a second; 0: as fast as it goes', positiveNumber, 0)
+    .option('--rate <number>', 'applications a second; 0: as fast as it goes', rate, 0)
     .option('--columns <file>', 'which column of a CSV is which field, as JSON')
     .option('--on-error <what>', 'rows that make no application: skip or stop', skipOrStop, 'skip')
     .option('--json', 'print the summary as one JSON object', false)

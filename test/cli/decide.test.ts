@@ -58,6 +58,17 @@ test('JSON lines and CSV say the same as the container', async () => {
   )
 })
 
+test('partition and offset may be as large as the record holds', async () => {
+  await applicationsFile('in.avro', 3)
+  const place = ['--partition', String(2 ** 31 - 1), '--offset', String(2 ** 52)]
+  const { code } = await cli(['decide', '-i', path('in.avro'), '-o', path('o.jsonl'), ...place])
+  expect(code).toBe(0)
+  const lines = readFileSync(path('o.jsonl'), 'utf8').trim().split('\n')
+  const places = lines.map((line) => JSON.parse(line) as { partition: number; offset: number })
+  expect(places.map(({ offset }) => offset - 2 ** 52)).toEqual([0, 1, 2])
+  expect(places.map(({ partition }) => partition)).toEqual(places.map(() => 2 ** 31 - 1))
+})
+
 test('rows that make no decision are told with their line, and skipped or fatal by flag', async () => {
   const good =
     '{"application_id":"a","submitted_at":1,"region":"9","loan_amount":5000,"annual_income":50000,"credit_score":700,"debt_to_income":10,"delinquencies_2y":0,"inquiries_6m":0,"open_accounts":5,"total_accounts":9,"public_records":0,"bankruptcies":0,"revolving_balance":100,"mortgage_accounts":0,"total_balance":1000,"revolving_limit":5000,"accounts_opened_24m":1,"months_since_oldest_revolving":90,"average_balance":200,"active_revolving_accounts":2}'

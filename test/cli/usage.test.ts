@@ -19,6 +19,29 @@ function file(name: string, content: string): string {
 
 type Case = [what: string, args: string[], environment: Record<string, string>, says: string[]]
 
+const RATE = '0 or a number from 0.001 to 1000000000'
+const FILES = 'decide -i x.csv -o x.jsonl'
+const OUT_OF_BOUNDS: [args: string, option: string, bounds: string][] = [
+  ['demo --applications 0', '--applications', 'from 1 on'],
+  ['demo --applications 9007199254740992', '--applications', 'from 1 on'],
+  ['demo --rate -1', '--rate', RATE],
+  ['demo --rate 0.0001', '--rate', RATE],
+  ['demo --rate Infinity', '--rate', RATE],
+  ['demo --partitions 0', '--partitions', 'from 1 to 256'],
+  ['demo --partitions 257', '--partitions', 'from 1 to 256'],
+  ['demo --poison 2', '--poison', 'from 0 to 1'],
+  ['demo --poison half', '--poison', 'from 0 to 1'],
+  ['demo --seed 1.5', '--seed', 'from 0 on'],
+  ['demo --port 65536', '--port', 'from 0 to 65535'],
+  ['produce --generate many', '--generate', 'from 0 on'],
+  ['produce --generate 5 --seed -3', '--seed', 'from 0 on'],
+  ['produce --generate 5 --rate 1e300', '--rate', RATE],
+  ['produce --generate 5 --rate 0x10', '--rate', RATE],
+  [`${FILES} --partition 2147483648`, '--partition', 'from 0 to 2147483647'],
+  [`${FILES} --partition 99999999999`, '--partition', 'from 0 to 2147483647'],
+  [`${FILES} --offset 9007199254740991`, '--offset', 'from 0 to 4503599627370496'],
+]
+
 const CASES: Case[] = [
   ['an unknown command', ['wrker'], {}, ['wrker', 'worker']],
   ['an unknown option', ['worker', '--sett', 'a=b'], {}, ['--sett', '--set']],
@@ -184,6 +207,15 @@ const CASES: Case[] = [
     ['demo', '--applications', 'ten'],
     {},
     ['--applications', 'whole number'],
+  ],
+  ...OUT_OF_BOUNDS.map(([args, option, bounds]): Case => {
+    return [args, args.split(' '), {}, [option, bounds]]
+  }),
+  [
+    'nothing but poison, and decisions to wait for',
+    ['demo', '--poison', '1', '--applications', '5'],
+    {},
+    ['--poison', '--applications'],
   ],
 ]
 
