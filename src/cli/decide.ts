@@ -10,7 +10,7 @@ import { openApplications } from '../applications/open.ts'
 import { type BadRow, badRowText, isBad } from '../applications/source.ts'
 import { DECISIONS } from '../avro/encode-plan.ts'
 import { DecisionDecoder } from '../decisions.ts'
-import { OperatingError } from '../errors.ts'
+import { OperatingError, usageError } from '../errors.ts'
 import { MODULE_PATH } from '../paths.ts'
 import { Decider } from '../pipeline/decider.ts'
 import { programFiles } from '../runtime.ts'
@@ -20,6 +20,7 @@ import { type ConfigOptions, type Context, configure, withConfigOptions } from '
 import { decisionWriter } from './decision-writer.ts'
 import { wholeNumber } from './numbers.ts'
 import { startProgress } from './progress.ts'
+import { isSameFile } from './same-file.ts'
 
 type DecideOptions = ConfigOptions & {
   input: string
@@ -70,6 +71,7 @@ const TOLD_MAX = 20
 type Totals = { rows: number; undecided: number; outcomes: number[] }
 
 async function decide(options: DecideOptions, context: Context): Promise<number> {
+  refuseOverwriting(options)
   const { config } = configure(options, context)
   const module = loadModule(MODULE_PATH)
   const base = loadProgram(programFiles(config))
@@ -88,6 +90,14 @@ async function decide(options: DecideOptions, context: Context): Promise<number>
   const seconds = (performance.now() - startedMs) / 1000
   report(totals, options, seconds, context)
   return 0
+}
+
+/** Decisions in the place of what they were made from, and of what says how to read it. */
+function refuseOverwriting({ input, columns, output }: DecideOptions): void {
+  for (const path of columns === undefined ? [input] : [input, columns]) {
+    if (!isSameFile(path, output)) continue
+    throw usageError('file', `--output ${output} is the same file as ${path}: it would be lost`)
+  }
 }
 
 /** A record's bytes with its place, or a row that makes none. */

@@ -1,9 +1,16 @@
 // `decide` from file to file: the same bytes as the stream's, in every format.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { writeContainer } from '../../src/applications/container-file.ts'
 import { readContainerRecords } from '../../src/applications/container.ts'
 import { DecisionDecoder } from '../../src/decisions.ts'
@@ -67,6 +74,25 @@ test('partition and offset may be as large as the record holds', async () => {
   const places = lines.map((line) => JSON.parse(line) as { partition: number; offset: number })
   expect(places.map(({ offset }) => offset - 2 ** 52)).toEqual([0, 1, 2])
   expect(places.map(({ partition }) => partition)).toEqual(places.map(() => 2 ** 31 - 1))
+})
+
+test('the input is never the output, under whatever name', async () => {
+  await applicationsFile('same.avro', 3)
+  const before = readFileSync(path('same.avro'))
+  symlinkSync(path('same.avro'), path('symbolic.avro'))
+  linkSync(path('same.avro'), path('hard.avro'))
+  const roundabout = join(folder, '..', basename(folder), 'same.avro')
+  for (const output of [path('same.avro'), path('symbolic.avro'), path('hard.avro'), roundabout]) {
+    const { code, err } = await cli(['decide', '-i', path('same.avro'), '-o', output])
+    expect({ output, code }).toEqual({ output, code: 2 })
+    expect(err).toContain('the same file')
+    expect(err.trim()).not.toContain('\n')
+  }
+  expect(readFileSync(path('same.avro')).equals(before)).toBe(true)
+  const fresh = ['decide', '-i', path('symbolic.avro'), '-o', path('fresh.avro')]
+  expect((await cli(fresh)).code).toBe(0)
+  // What an earlier run wrote may be replaced.
+  expect((await cli(fresh)).code).toBe(0)
 })
 
 test('rows that make no decision are told with their line, and skipped or fatal by flag', async () => {
