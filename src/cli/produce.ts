@@ -1,17 +1,14 @@
 // `produce`: applications to the topic, from a file or synthetic, keyed, at a rate.
 
 import { Argument, Command, Option } from 'commander'
-import { ApplicationEncoder, type Application } from '../applications/application.ts'
 import { ApplicationChecker } from '../applications/check.ts'
 import { readColumnMap } from '../applications/column-map.ts'
 import { Generator } from '../applications/generator.ts'
 import { openApplications } from '../applications/open.ts'
 import { badRowText, isBad } from '../applications/source.ts'
 import { type SchemaVersion, loadSchemaVersions, newest } from '../avro/schema-files.ts'
-import type { Config } from '../config.ts'
-import { OperatingError, usageError } from '../errors.ts'
-import { type Log, RepeatFilter, makeLog } from '../log.ts'
-import { ANY_PARTITION, Producer } from '../rdkafka/producer.ts'
+import { usageError } from '../errors.ts'
+import { makeLog } from '../log.ts'
 import { programFiles } from '../runtime.ts'
 import {
   type ConfigOptions,
@@ -23,6 +20,7 @@ import {
 import { skipOrStop } from './decide.ts'
 import { rate, wholeNumber } from './numbers.ts'
 import { startProgress } from './progress.ts'
+import { type Row, Sender, type Sent, TOLD_MAX } from './sender.ts'
 import { stopSignal } from './signals.ts'
 
 type ProduceOptions = ConfigOptions & {
@@ -63,12 +61,6 @@ Examples:
   bun run produce --generate 100000 --rate 5000 --key region
   bun run produce loans.csv --columns columns.json --on-error stop`
 
-/** Bad rows that are told one by one; the rest is only counted. */
-const TOLD_MAX = 20
-/** Records between two looks at the rate, the signal and librdkafka's events. */
-const TURN_RECORDS = 100
-const FULL_WAIT_MS = 10
-
 async function produce(
   file: string | undefined,
   options: ProduceOptions,
@@ -81,25 +73,29 @@ async function produce(
   requireBroker(config, ['producer'])
   const schema = newest(loadSchemaVersions(`${programFiles(config).schemas}/loan_application`))
   const log = makeLog(config.settings['log.level'], config.settings['log.format'])
-  const sender = new Sender(config, options, schema, log)
-  const signal = { name: '' }
-  void stopSignal(() => context.exit(1)).then((name) => (signal.name = name))
   const total = options.generate ?? 0
   const rows = file === undefined ? generate(total, options.seed) : fileRows(file, options, schema)
+  let signal = ''
+  const sender = new Sender(config, { ...options, isStopped: () => signal !== '' }, schema, log)
+  void stopSignal(() => context.exit(1)).then((name) => (signal = name))
   const progress = startProgress('sent', total)
   try {
-    sender.waitForTopic()
-    await sender.sendAll(rows, () => signal.name !== '', progress.update)
-    sender.finish()
+    await sender.waitForTopic()
+    let failure: unknown
+    const stoppedAt = await sender.sendAll(rows, progress.update).catch((error: unknown) => {
+      failure = error
+      return ''
+    })
+    const sent = await sender.finish()
+    progress.stop()
+    report({ ...sent, signal, stopped_at: stoppedAt }, options, context)
+    if (failure !== undefined) throw failure
+    return sent.undelivered > 0 || signal || stoppedAt ? 1 : 0
   } finally {
     progress.stop()
     sender.close()
   }
-  return sender.report(signal.name)
 }
-
-/** An application, or the text about a row that makes none. */
-type Row = { application: Application } | { problem: string }
 
 async function* generate(count: number, seed: number): AsyncGenerator<Row> {
   const generator = new Generator(seed)
@@ -115,146 +111,31 @@ async function* fileRows(
     ? readColumnMap(options.columns, new ApplicationChecker(schema).fields)
     : undefined
   for await (const row of openApplications(path, { schema, columns })) {
-    yield isBad(row) ? { problem: badRowText(path, row) } : { application: row.application }
+    if (isBad(row)) yield { problem: badRowText(path, row), place: `${path}:${row.line}` }
+    else yield { application: row.application }
   }
 }
 
-class Sender {
-  private readonly config: Config
-  private readonly options: ProduceOptions
-  private readonly log: Log
-  private readonly topic: string
-  private readonly timeoutMs: number
-  private readonly encoder: ApplicationEncoder
-  private readonly producer: Producer
-  private readonly repeats = new RepeatFilter()
-  private sent = 0
-  private bad = 0
-  private undelivered = 0
-  private startedMs = performance.now()
+/** Both are '' when all rows were read. */
+type Summary = Sent & { signal: string; stopped_at: string }
 
-  constructor(config: Config, options: ProduceOptions, schema: SchemaVersion, log: Log) {
-    this.config = config
-    this.options = options
-    this.log = log
-    this.topic = config.settings['topic.applications']
-    this.timeoutMs = config.settings['broker.timeout.ms']
-    this.encoder = new ApplicationEncoder(schema)
-    this.producer = new Producer({
-      // The Java client's, so that a key goes to the same partition whoever sends it.
-      partitioner: 'murmur2_random',
-      'linger.ms': '20',
-      'queue.buffering.max.messages': '200000',
-      ...config.producer,
-      'enable.idempotence': 'true',
-    })
+function report(summary: Summary, options: ProduceOptions, { output }: Context): void {
+  if (options.json) {
+    output.print(`${JSON.stringify(summary)}\n`)
+    return
   }
+  const { topic, sent, bad, undelivered, seconds, signal, stopped_at: stoppedAt } = summary
+  if (bad > TOLD_MAX) process.stderr.write(`… and ${bad - TOLD_MAX} more bad rows\n`)
+  const parts = [
+    `${sent} sent to ${topic} in ${seconds.toFixed(1)} s (${rateOf(sent, seconds)}/s)`,
+    `${bad} bad rows skipped`,
+    `${undelivered} undelivered`,
+    ...(signal ? [`stopped by ${signal}`] : []),
+    ...(stoppedAt ? [`stopped at ${stoppedAt}`] : []),
+  ]
+  process.stderr.write(`${parts.join(', ')}\n`)
+}
 
-  /** @throws OperatingError when no broker answers in time, or the topic is missing */
-  waitForTopic(): void {
-    const deadline = Date.now() + this.timeoutMs
-    for (;;) {
-      try {
-        const metadata = this.producer.metadata(this.topic, 1000)
-        if (metadata) return
-        throw usageError('topic', `topic ${this.topic} does not exist; "bun run topics" makes it`)
-      } catch (error) {
-        if (error instanceof OperatingError && error.kind === 'usage') throw error
-        this.poll()
-        if (Date.now() < deadline) continue
-        const brokers = this.config.producer['bootstrap.servers']
-        const message = `no answer from ${brokers} within ${this.timeoutMs} ms`
-        throw new OperatingError('retriable', 'broker', message, error)
-      }
-    }
-  }
-
-  async sendAll(
-    rows: AsyncIterable<Row>,
-    isStopped: () => boolean,
-    onProgress: (sent: number) => void,
-  ): Promise<void> {
-    this.startedMs = performance.now()
-    for await (const row of rows) {
-      if ('problem' in row) this.tell(row.problem)
-      else this.send(row.application)
-      if (this.sent % TURN_RECORDS !== 0) continue
-      onProgress(this.sent)
-      this.poll()
-      await this.pace()
-      if (isStopped()) return
-    }
-  }
-
-  private send(application: Application): void {
-    const value = this.encoder.encode(application)
-    const key = new TextEncoder().encode(String(application[this.options.key]))
-    const deadline = Date.now() + this.timeoutMs
-    while (!this.producer.produce(this.topic, ANY_PARTITION, key, value)) {
-      this.poll(FULL_WAIT_MS)
-      if (Date.now() < deadline) continue
-      const message = `the brokers took nothing for ${this.timeoutMs} ms`
-      throw new OperatingError('retriable', 'queue_full', message)
-    }
-    this.sent++
-  }
-
-  private tell(problem: string): void {
-    if (this.options.onError === 'stop') throw new OperatingError('fatal', 'row', problem)
-    this.bad++
-    if (this.bad <= TOLD_MAX) process.stderr.write(`${problem}\n`)
-  }
-
-  /** Sleeps while ahead of the rate. */
-  private async pace(): Promise<void> {
-    const { rate } = this.options
-    if (rate === 0) return
-    const dueMs = (this.sent / rate) * 1000
-    const aheadMs = dueMs - (performance.now() - this.startedMs)
-    if (aheadMs > 1) await Bun.sleep(aheadMs)
-  }
-
-  private poll(timeoutMs = 0): void {
-    let wait = timeoutMs
-    for (;;) {
-      const event = this.producer.poll(wait)
-      if (!event) return
-      wait = 0
-      if (event.type === 'undelivered') this.undelivered += event.count
-      const isText = event.type === 'log' || event.type === 'error' || event.type === 'undelivered'
-      if (!isText || this.repeats.check(event.message) === undefined) continue
-      this.log.warn(event.message)
-    }
-  }
-
-  /** Waits until all that was sent is delivered, or has failed. */
-  finish(): void {
-    const deadline = Date.now() + this.timeoutMs
-    while (this.producer.outstanding > 0 && Date.now() < deadline) {
-      this.producer.flush(100)
-      this.poll()
-    }
-    this.undelivered += this.producer.outstanding
-  }
-
-  close(): void {
-    this.producer.destroy()
-  }
-
-  report(signal: string): number {
-    const seconds = (performance.now() - this.startedMs) / 1000
-    const { sent, bad, undelivered } = this
-    if (this.options.json) {
-      process.stdout.write(`${JSON.stringify({ sent, bad, undelivered, seconds, signal })}\n`)
-    } else {
-      if (bad > TOLD_MAX) process.stderr.write(`… and ${bad - TOLD_MAX} more bad rows\n`)
-      const rate = Math.round(sent / Math.max(seconds, 0.001))
-      const stopped = signal ? `, stopped by ${signal}` : ''
-      const text = `${sent} sent to ${this.topic} in ${seconds.toFixed(1)} s (${rate}/s)`
-      process.stderr.write(
-        `${text}, ${bad} bad rows skipped, ${undelivered} undelivered${stopped}\n`,
-      )
-    }
-    return undelivered > 0 || signal ? 1 : 0
-  }
+function rateOf(sent: number, seconds: number): number {
+  return Math.round(sent / Math.max(seconds, 0.001))
 }
