@@ -40,15 +40,10 @@ function topics(options: TopicsOptions, context: Context): number {
   const { config } = configure(options, context)
   requireBroker(config, ['producer'])
   const { settings } = config
+  const plans = topicPlans(config, inSyncReplicas(config))
   using admin = new Admin(config.producer, settings['broker.timeout.ms'])
-  const reports = topicPlans(config).map((plan) => {
-    try {
-      return reportOn(admin, plan, options.check)
-    } catch (error) {
-      if (!(error instanceof OperatingError) || error.kind === 'usage') throw error
-      const brokers = config.producer['bootstrap.servers']
-      throw usageError('broker', `no answer from ${brokers}: ${error.message}`, error)
-    }
+  const reports = answered(config, () => {
+    return plans.map((plan) => reportOn(admin, plan, options.check))
   })
   const ok = reports.every(({ state }) => state === 'made' || state === 'as it should be')
   if (options.json) {
@@ -61,19 +56,47 @@ function topics(options: TopicsOptions, context: Context): number {
   return ok ? 0 : 1
 }
 
+/** Runs calls to the brokers; @throws OperatingError that names them when they do not answer. */
+function answered<T>(config: Config, calls: () => T): T {
+  try {
+    return calls()
+  } catch (error) {
+    if (!(error instanceof OperatingError) || error.kind === 'usage') throw error
+    const brokers = config.producer['bootstrap.servers']
+    const message = `no answer from ${brokers}: ${error.message}`
+    throw new OperatingError('retriable', 'broker', message, error)
+  }
+}
+
+/**
+ * As many as the setting says. More than there are replicas would refuse every record: asked for
+ * that is a mistake; where only the default is more, as on a single broker, all replicas are meant.
+ */
+function inSyncReplicas({ settings, origins }: Config): number {
+  const key = 'topic.min.insync.replicas'
+  const wanted = settings[key]
+  const replicas = settings['topic.replication.factor']
+  if (wanted <= replicas) return wanted
+  const what = `topic.replication.factor is ${replicas}`
+  const origin = origins.get(key)
+  if (origin !== undefined) {
+    throw usageError('config', `${key} is ${wanted} (from ${origin}), ${what}: not more than that`)
+  }
+  process.stderr.write(`${what}, so ${key} is ${replicas} and not ${wanted}, its default\n`)
+  return replicas
+}
+
 /** The three topics as the settings want them. */
-function topicPlans({ settings }: Config): TopicPlan[] {
+function topicPlans({ settings }: Config, inSync: number): TopicPlan[] {
   const names = [
     settings['topic.applications'],
     settings['topic.decisions'],
     settings['topic.dead.letters'],
   ]
-  const replicationFactor = settings['topic.replication.factor']
-  const inSync = Math.min(settings['topic.min.insync.replicas'], replicationFactor)
   return names.map((topic) => ({
     topic,
     partitions: settings['topic.partitions'],
-    replicationFactor,
+    replicationFactor: settings['topic.replication.factor'],
     config: {
       'retention.ms': String(settings['topic.retention.ms']),
       'min.insync.replicas': String(inSync),

@@ -66,6 +66,12 @@ const CASES: Case[] = [
     {},
     ['bootstrap.servers', 'for the producer'],
   ],
+  [
+    'more replicas in sync than there are',
+    ['topics', '--set', BROKER, '--set', 'topic.min.insync.replicas=4'],
+    {},
+    ['topic.min.insync.replicas is 4 (from --set)', 'topic.replication.factor is 3'],
+  ],
   ['an empty group', ['worker', '--set', BROKER, '--set', 'group.id='], {}, ['group.id is empty']],
   ['no brokers in the list', ['worker', '--set', 'bootstrap.servers='], {}, ['is empty']],
   [
