@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import type { Config } from '../config.ts'
 import { OperatingError, usageError } from '../errors.ts'
 import { Admin, type TopicPlan } from '../rdkafka/admin.ts'
+import { ERR_UNKNOWN_TOPIC_OR_PARTITION, KafkaError } from '../rdkafka/error.ts'
 import {
   type ConfigOptions,
   type Context,
@@ -39,12 +40,9 @@ type Report = {
 function topics(options: TopicsOptions, context: Context): number {
   const { config } = configure(options, context)
   requireBroker(config, ['producer'])
-  const { settings } = config
   const plans = topicPlans(config, inSyncReplicas(config))
-  using admin = new Admin(config.producer, settings['broker.timeout.ms'])
-  const reports = answered(config, () => {
-    return plans.map((plan) => reportOn(admin, plan, options.check))
-  })
+  using admin = new Admin(config.producer, config.settings['broker.timeout.ms'])
+  const reports = answered(config, () => reportOnAll(admin, plans, options.check))
   const ok = reports.every(({ state }) => state === 'made' || state === 'as it should be')
   if (options.json) {
     context.output.print(`${JSON.stringify({ ok, topics: reports })}\n`)
@@ -86,14 +84,11 @@ function inSyncReplicas({ settings, origins }: Config): number {
   return replicas
 }
 
+type Plans = { applications: TopicPlan; decisions: TopicPlan; deadLetters: TopicPlan }
+
 /** The three topics as the settings want them. */
-function topicPlans({ settings }: Config, inSync: number): TopicPlan[] {
-  const names = [
-    settings['topic.applications'],
-    settings['topic.decisions'],
-    settings['topic.dead.letters'],
-  ]
-  return names.map((topic) => ({
+function topicPlans({ settings }: Config, inSync: number): Plans {
+  const plan = (topic: string) => ({
     topic,
     partitions: settings['topic.partitions'],
     replicationFactor: settings['topic.replication.factor'],
@@ -101,25 +96,77 @@ function topicPlans({ settings }: Config, inSync: number): TopicPlan[] {
       'retention.ms': String(settings['topic.retention.ms']),
       'min.insync.replicas': String(inSync),
     },
-  }))
+  })
+  return {
+    applications: plan(settings['topic.applications']),
+    decisions: plan(settings['topic.decisions']),
+    deadLetters: plan(settings['topic.dead.letters']),
+  }
 }
 
-function reportOn(admin: Admin, plan: TopicPlan, checkOnly: boolean): Report {
-  const { topic } = plan
+const NEW_TOPIC_TRIES = 20
+const NEW_TOPIC_PAUSE_MS = 100
+
+const MESSAGE_BYTES = 'max.message.bytes'
+/** A dead letter is the record with its headers, and headers of ours that say why. */
+const DEAD_LETTER_HEADERS_BYTES = 64 * 1024
+/** Kafka keeps it in an int. */
+const MESSAGE_BYTES_MAX = 2 ** 31 - 1
+
+function reportOnAll(admin: Admin, plans: Plans, checkOnly: boolean): Report[] {
+  const { applications, decisions, deadLetters } = plans
+  const reports = [applications, decisions].map((plan) => reportOn(admin, plan, checkOnly))
+  const isThere = reports[0]!.state !== 'missing'
+  const bytes = isThere ? messageBytesOf(admin, applications.topic) : undefined
+  if (bytes === undefined) return [...reports, reportOn(admin, deadLetters, checkOnly)]
+  // A record as large as its topic takes shall fit as a dead letter: else its value is dropped.
+  const needed = Math.min(bytes + DEAD_LETTER_HEADERS_BYTES, MESSAGE_BYTES_MAX)
+  return [...reports, reportOn(admin, deadLetters, checkOnly, needed)]
+}
+
+/** The topic may have been made a moment ago, and the broker that is asked not know it yet. */
+function messageBytesOf(admin: Admin, topic: string): number | undefined {
+  for (let tries = 1; ; tries++) {
+    try {
+      const value = admin.topicConfig(topic).get(MESSAGE_BYTES)
+      return value === undefined ? undefined : Number(value)
+    } catch (error) {
+      const isNew =
+        error instanceof KafkaError && error.kafkaCode === ERR_UNKNOWN_TOPIC_OR_PARTITION
+      if (!isNew || tries === NEW_TOPIC_TRIES) throw error
+      Bun.sleepSync(NEW_TOPIC_PAUSE_MS)
+    }
+  }
+}
+
+/** @param messageBytesMin  least max.message.bytes; undefined: whatever it is */
+function reportOn(
+  admin: Admin,
+  wanted: TopicPlan,
+  checkOnly: boolean,
+  messageBytesMin?: number,
+): Report {
+  const { topic } = wanted
   const metadata = admin.topic(topic)
   if (!metadata) {
     if (checkOnly) return { topic, state: 'missing', differences: [] }
+    const own = messageBytesMin === undefined ? {} : { [MESSAGE_BYTES]: String(messageBytesMin) }
+    const plan = { ...wanted, config: { ...wanted.config, ...own } }
     admin.createTopic(plan)
     return { topic, state: 'made', differences: describe(plan) }
   }
   const differences: string[] = []
-  const compare = (what: string, is: string | number | undefined, wanted: string | number) => {
-    if (String(is) !== String(wanted)) differences.push(`${what} is ${is}, ${wanted} is wanted`)
+  const compare = (what: string, is: string | number | undefined, due: string | number) => {
+    if (String(is) !== String(due)) differences.push(`${what} is ${is}, ${due} is wanted`)
   }
-  compare('partitions', metadata.partitions, plan.partitions)
-  compare('replication factor', metadata.replicationFactor, plan.replicationFactor)
+  compare('partitions', metadata.partitions, wanted.partitions)
+  compare('replication factor', metadata.replicationFactor, wanted.replicationFactor)
   const config = admin.topicConfig(topic)
-  for (const [name, wanted] of Object.entries(plan.config)) compare(name, config.get(name), wanted)
+  for (const [name, due] of Object.entries(wanted.config)) compare(name, config.get(name), due)
+  if (messageBytesMin !== undefined && Number(config.get(MESSAGE_BYTES)) < messageBytesMin) {
+    const is = `${MESSAGE_BYTES} is ${config.get(MESSAGE_BYTES)}`
+    differences.push(`${is}, at least ${messageBytesMin} is wanted, for a dead letter's headers`)
+  }
   return { topic, state: differences.length > 0 ? 'differs' : 'as it should be', differences }
 }
 

@@ -53,6 +53,32 @@ describe.skipIf(unavailable !== undefined)(
       }
     })
 
+    test('a dead letter has room for the largest application and its headers', async () => {
+      const names = ['large', 'large.out', 'large.dlq'] as const
+      const keys = ['topic.applications', 'topic.decisions', 'topic.dead.letters'] as const
+      const sets = keys.flatMap((key, i) => ['--set', `${key}=${names[i]}`])
+      const config = {
+        'max.message.bytes': '2000000',
+        'retention.ms': '604800000',
+        'min.insync.replicas': '1',
+      }
+      await cluster.createTopic('large', { partitions: 4, replicationFactor: 1, config })
+      const made = await topics(...sets)
+      expect(made.out).toContain('max.message.bytes 2065536')
+      expect((await topics('--check', ...sets)).code).toBe(0)
+
+      await cluster.createTopic('small.dlq', { partitions: 4, replicationFactor: 1, config })
+      const small = await topics('--check', ...sets, '--set', 'topic.dead.letters=small.dlq')
+      expect(small.code).toBe(1)
+      const why = 'max.message.bytes is 2000000, at least 2065536 is wanted'
+      expect(small.out).toContain(`small.dlq: differs\n  ${why}`)
+      // More room than is needed is nobody's mistake.
+      const roomy = { ...config, 'max.message.bytes': '9000000' }
+      await cluster.createTopic('roomy.dlq', { partitions: 4, replicationFactor: 1, config: roomy })
+      const more = await topics('--check', ...sets, '--set', 'topic.dead.letters=roomy.dlq')
+      expect(more.code).toBe(0)
+    })
+
     test('a replication factor beyond the brokers is refused with the broker’s reason', async () => {
       const { code, err } = await topics(
         '--set',
