@@ -9,7 +9,7 @@ import { runCommand } from './command.ts'
 import type { Context, Step } from './context.ts'
 import { type Jars, jarFolderOf, javaPath, provideJars } from './maven.ts'
 import type { Which } from './source-build.ts'
-import { readTextIfThere, writeWhole } from './stamp.ts'
+import { readJsonIfThere, writeWhole } from './stamp.ts'
 
 const KAFKA_VERSION = '4.3.1'
 /** Kafka 4 needs it. */
@@ -52,9 +52,8 @@ export function kafka(context: Context): Step {
 }
 
 function isDone(context: Context): boolean {
-  const text = readTextIfThere(kafkaFactsPath(context.buildFolder))
-  if (text === undefined) return false
-  const facts = JSON.parse(text) as KafkaFacts
+  const facts = readJsonIfThere(kafkaFactsPath(context.buildFolder)) as KafkaFacts | undefined
+  if (facts === undefined) return false
   // A missing program was told once; another reason, such as no network, is tried again.
   if ('unavailable' in facts) return facts.unavailable === missingPrograms(context, Bun.which)
   return (

@@ -2,14 +2,7 @@
 // the prebuilt one; else built from the package's sources. What reaches the cache was opened and
 // has every function that src/rdkafka needs.
 
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { OperatingError, usageError } from '../errors.ts'
 import { libraryPath } from '../rdkafka/library.ts'
@@ -22,7 +15,8 @@ import { type Platform, platformName, thisPlatform } from './platform.ts'
 import { DOWNLOAD_LIMITS, type PackageBinary, archiveUrls, downloadAddon } from './prebuilt.ts'
 import { timeSince } from './report.ts'
 import { buildLibrary } from './source-build.ts'
-import { readTextIfThere, writeWhole } from './stamp.ts'
+import { readJsonIfThere, writeWhole } from './stamp.ts'
+import { type FileFacts, fileFactsOf, isWhole } from './whole.ts'
 
 const PACKAGE = join('node_modules', '@confluentinc', 'kafka-javascript')
 const CHECK_MS_MAX = 60_000
@@ -33,6 +27,8 @@ export type LibraryFacts = Platform & {
   origin: 'prebuilt' | 'source'
   /** librdkafka's builtin.features that this library has. */
   features: string[]
+  /** Of the library beside it; those of the cache say it too, so that a damaged one is found. */
+  file: FileFacts
 }
 
 type ConfluentPackage = { version: string; librdkafka: string; binary: PackageBinary }
@@ -42,8 +38,8 @@ export function librdkafka(context: Context): Step {
     isDone: () => {
       const version = readPackage(context).librdkafka
       const facts = readFacts(factsPath(context.buildFolder))
-      const path = libraryPath(context.buildFolder)
-      return facts !== undefined && isSame(facts, version, thisPlatform()) && existsSync(path)
+      if (!facts || !isSame(facts, version, thisPlatform())) return false
+      return isWhole(libraryPath(context.buildFolder), facts.file)
     },
     run: () => provideLibrary(context),
   }
@@ -81,7 +77,9 @@ async function openCached(
   if (!facts || !isSame(facts, version, thisPlatform())) return undefined
   try {
     await checkLibrary(context, libraryPath(place), version)
-    return facts
+    // Caches of older set-ups say nothing about the file.
+    if (!facts.file || isWhole(libraryPath(place), facts.file)) return facts
+    throw usageError('librdkafka', 'it is not what was put there')
   } catch (error) {
     if (!(error instanceof OperatingError)) throw error
     context.report.line(`librdkafka in the cache is of no use: ${error.message}`)
@@ -98,7 +96,8 @@ async function makeLibrary(
   using scratch = new Scratch(context.cacheFolder)
   const make = async (origin: LibraryFacts['origin'], path: string): Promise<LibraryFacts> => {
     const { features } = await checkLibrary(context, path, version)
-    const facts = { version, ...thisPlatform(), origin, features }
+    const file = fileFactsOf(path)
+    const facts = { version, ...thisPlatform(), origin, features, file }
     const entry = join(scratch.folder, 'entry')
     mkdirSync(entry)
     renameSync(path, libraryPath(entry))
@@ -194,7 +193,8 @@ function install(place: string, buildFolder: string, facts: LibraryFacts): void 
   // A rename, so that a process that runs on the old file keeps it.
   copyFileSync(libraryPath(place), temporary)
   renameSync(temporary, target)
-  writeWhole(factsPath(buildFolder), `${JSON.stringify(facts, null, 2)}\n`)
+  const own = { ...facts, file: fileFactsOf(target) }
+  writeWhole(factsPath(buildFolder), `${JSON.stringify(own, null, 2)}\n`)
 }
 
 function isSame(facts: LibraryFacts, version: string, platform: Platform): boolean {
@@ -206,8 +206,7 @@ function factsPath(folder: string): string {
 }
 
 function readFacts(path: string): LibraryFacts | undefined {
-  const text = readTextIfThere(path)
-  return text === undefined ? undefined : (JSON.parse(text) as LibraryFacts)
+  return readJsonIfThere(path) as LibraryFacts | undefined
 }
 
 function readPackage({ projectFolder }: Context): ConfluentPackage {

@@ -8,7 +8,7 @@ import type { BuildResult } from './build-models.ts'
 import { reasonOf, runCommand } from './command.ts'
 import type { Context, Step } from './context.ts'
 import { timeSince } from './report.ts'
-import { hasStamp, hashOf, readTextIfThere, writeWhole } from './stamp.ts'
+import { hasStamp, hashOf, readJsonIfThere, writeWhole } from './stamp.ts'
 import { modulePath } from './wasm.ts'
 
 const BUILD_MS_MAX = 10 * 60_000
@@ -31,18 +31,22 @@ export function modelFolders(projectFolder: string, buildFolder: string): ModelF
 }
 
 function isDue(context: Context, model: ModelFolder): boolean {
-  const there = existsSync(join(model.target, 'manifest.json'))
-  return (
-    context.forceBuild || !there || !hasStamp(stampPath(context, model), stampOf(context, model))
-  )
+  if (context.forceBuild) return true
+  const stamp = stampOf(context, model, sourceStampOf(context, model))
+  return !hasStamp(stampPath(context, model), stamp)
 }
 
 function stampPath({ buildFolder }: Context, { target }: ModelFolder): string {
   return join(buildFolder, 'stamps', relative(buildFolder, target).replaceAll('/', '-'))
 }
 
+/** The artefact is part of it: what was damaged since is made again. */
+function stampOf({ buildFolder }: Context, { target }: ModelFolder, source: string): string {
+  return hashOf(buildFolder, [target], [source])
+}
+
 /** From the source, from what compiles it, and from what proved it. */
-function stampOf({ projectFolder, buildFolder }: Context, { source }: ModelFolder): string {
+function sourceStampOf({ projectFolder, buildFolder }: Context, { source }: ModelFolder): string {
   const compiler = ['src/compiler', 'assembly'].map((path) => join(projectFolder, path))
   const files = ['manifest.json', ...sourceFile(source)].map((name) => join(source, name))
   const also = [packageJson.version]
@@ -51,19 +55,15 @@ function stampOf({ projectFolder, buildFolder }: Context, { source }: ModelFolde
 
 /** The file that the manifest names; a manifest that cannot be read is for the compiler to tell. */
 function sourceFile(folder: string): string[] {
-  try {
-    const manifest: unknown = JSON.parse(readTextIfThere(join(folder, 'manifest.json')) ?? '')
-    const named = typeof manifest === 'object' && manifest !== null && 'source' in manifest
-    return named && typeof manifest.source === 'string' ? [manifest.source] : []
-  } catch {
-    return []
-  }
+  const manifest = readJsonIfThere(join(folder, 'manifest.json'))
+  const named = typeof manifest === 'object' && manifest !== null && 'source' in manifest
+  return named && typeof manifest.source === 'string' ? [manifest.source] : []
 }
 
 /** In a process of its own: this one may have started before there were any packages. */
 async function build(context: Context, due: readonly ModelFolder[]): Promise<void> {
   const { projectFolder, buildFolder, report } = context
-  const stamps = due.map((model) => stampOf(context, model))
+  const sources = due.map((model) => sourceStampOf(context, model))
   report.passing('compiling the models')
   let start = performance.now()
   let built = 0
@@ -75,7 +75,7 @@ async function build(context: Context, due: readonly ModelFolder[]): Promise<voi
       return
     }
     const model = due[built]!
-    writeWhole(stampPath(context, model), stamps[built]!)
+    writeWhole(stampPath(context, model), stampOf(context, model, sources[built]!))
     const parity = `${result.probes} probes score as the source does`
     const size = `${result.trees} trees, ${result.bytes} bytes`
     const name = `build/${relative(buildFolder, model.target)}`

@@ -44,6 +44,15 @@ export function readTextIfThere(path: string): string | undefined {
   return bytes && new TextDecoder().decode(bytes)
 }
 
+/** What a file of ours says; undefined when it is not there, or damaged. */
+export function readJsonIfThere(path: string): unknown {
+  try {
+    return JSON.parse(readTextIfThere(path) ?? '')
+  } catch {
+    return undefined
+  }
+}
+
 /** Writes a file as a whole: whoever reads it meanwhile sees the old one or the new one. */
 export function writeWhole(path: string, content: string | Uint8Array): void {
   mkdirSync(dirname(path), { recursive: true })

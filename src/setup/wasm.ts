@@ -1,7 +1,7 @@
 // Step 3: assembly/ compiled to build/loanstream.wasm, the one module for every model, and to
 // build/standalone.wasm, the kernels that `model build --standalone` adds a model to.
 
-import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { usageError } from '../errors.ts'
 import { loadModule } from '../scorer/module.ts'
@@ -62,15 +62,17 @@ function compileStep(context: Context, kind: ModuleKind): Step {
   const stampPath = join(buildFolder, 'stamps', kind === PATH ? 'wasm' : `wasm-${kind.name}`)
   const compiler = join(projectFolder, 'node_modules', 'assemblyscript')
   const flags = kind.flags.split(' ')
-  const stamp = () => {
+  const sourceStamp = () => {
     const manifest = readFileSync(join(compiler, 'package.json'), 'utf8')
     const { version } = JSON.parse(manifest) as { version: string }
     return hashOf(projectFolder, [join(projectFolder, 'assembly')], [version, ...flags])
   }
+  /** The module is part of it: what was damaged since is made again. */
+  const stamp = (source: string) => hashOf(buildFolder, [target], [source])
   const run = async () => {
     const start = performance.now()
     report.passing(`compiling ${kind.entry}`)
-    const made = stamp()
+    const source = sourceStamp()
     const temporary = `${target}.${process.pid}.tmp`
     const program = [process.execPath, join(compiler, 'bin', 'asc.js'), kind.entry]
     const outcome = await runCommand([...program, ...flags, '-o', temporary], {
@@ -87,13 +89,13 @@ function compileStep(context: Context, kind: ModuleKind): Step {
     } finally {
       rmSync(temporary, { force: true })
     }
-    writeWhole(stampPath, made)
+    writeWhole(stampPath, stamp(source))
     report.line(
       `build/${kind.name}.wasm compiled, ${statSync(target).size} bytes, ${timeSince(start)}`,
     )
   }
   return {
-    isDone: () => !context.forceBuild && existsSync(target) && hasStamp(stampPath, stamp()),
+    isDone: () => !context.forceBuild && hasStamp(stampPath, stamp(sourceStamp())),
     run,
   }
 }

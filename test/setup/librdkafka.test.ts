@@ -1,8 +1,17 @@
 // The step for librdkafka: download, build, cache, and the order of the three.
 
 import { describe, expect, test } from 'bun:test'
-import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { usageError } from '../../src/errors.ts'
 import { libraryPath } from '../../src/rdkafka/library.ts'
 import { type LibraryFacts, firstThatWorks, librdkafka } from '../../src/setup/librdkafka.ts'
@@ -71,6 +80,57 @@ describe.skipIf(reason !== '')(`with a library that works${reason}`, () => {
     expect(ours).toEqual([
       `setup: librdkafka ${version} downloaded`,
       `setup: librdkafka ${version} from the cache`,
+    ])
+  })
+
+  test('a damaged library in build/ is put there again, whatever of it is damaged', async () => {
+    using folder = project(version)
+    using server = await serveLibrary()
+    const { context, said } = contextOf(folder.path, { prebuiltHost: server.url })
+    const step = librdkafka(context)
+    await step.run()
+    const path = libraryPath(context.buildFolder)
+    const facts = join(context.buildFolder, 'librdkafka.json')
+    const bytes = readFileSync(path)
+    const flipped = Buffer.from(bytes)
+    flipped[flipped.length >> 1]! ^= 1
+    const damages: [string, () => void][] = [
+      ['cut off', () => truncateSync(path, 1000)],
+      ['empty', () => truncateSync(path, 0)],
+      ['another byte', () => writeFileSync(path, flipped)],
+      ['gone', () => rmSync(path)],
+      ['facts cut off', () => truncateSync(facts, 10)],
+    ]
+    for (const [what, damage] of damages) {
+      damage()
+      expect([what, step.isDone()]).toEqual([what, false])
+      said.length = 0
+      await step.run()
+      expect([what, step.isDone()]).toEqual([what, true])
+      expect(withoutTimes(said)[0]).toBe(`setup: librdkafka ${version} from the cache`)
+      expect(readFileSync(path).equals(bytes)).toBeTrue()
+    }
+    // Another time alone, as a copied folder has, is no damage.
+    utimesSync(path, 1, 1)
+    expect(step.isDone()).toBeTrue()
+  })
+
+  test('a library that was changed in the cache is made again, though it opens', async () => {
+    using folder = project(version)
+    using server = await serveLibrary()
+    const { context, said } = contextOf(folder.path, { prebuiltHost: server.url })
+    await librdkafka(context).run()
+    const [entry] = new Bun.Glob('*/librdkafka.json').scanSync(
+      join(context.cacheFolder, 'librdkafka'),
+    )
+    const cached = libraryPath(dirname(join(context.cacheFolder, 'librdkafka', entry!)))
+    appendFileSync(cached, '\0')
+    rmSync(context.buildFolder, { recursive: true })
+    said.length = 0
+    await librdkafka(context).run()
+    expect(withoutTimes(said).slice(0, 2)).toEqual([
+      'setup: librdkafka in the cache is of no use: it is not what was put there',
+      `setup: librdkafka ${version} downloaded`,
     ])
   })
 

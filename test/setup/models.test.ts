@@ -1,7 +1,7 @@
 // The step for models: which there are, when they are due, what is said of a bad one.
 
 import { expect, test } from 'bun:test'
-import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, symlinkSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { modelFolders, models } from '../../src/setup/models.ts'
 import { modulePath } from '../../src/setup/wasm.ts'
@@ -46,6 +46,15 @@ test.skipIf(!hasModule)(
       expect(step.isDone()).toBeFalse()
       folder.write({ [path]: text })
       expect(step.isDone()).toBeTrue()
+    }
+    for (const name of ['tables.bin', 'manifest.json']) {
+      const path = join(folder.path, 'build/models/default', name)
+      const whole = readFileSync(path)
+      truncateSync(path, whole.length - 1)
+      expect(step.isDone()).toBeFalse()
+      await step.run()
+      expect(step.isDone()).toBeTrue()
+      expect(readFileSync(path).equals(whole)).toBeTrue()
     }
     folder.write({ 'models/default/MODEL_CARD.md': 'what people read decides nothing' })
     expect(step.isDone()).toBeTrue()

@@ -3,7 +3,13 @@
 import { expect, test } from 'bun:test'
 import { readdirSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
-import { hasStamp, hashOf, readTextIfThere, writeWhole } from '../../src/setup/stamp.ts'
+import {
+  hasStamp,
+  hashOf,
+  readJsonIfThere,
+  readTextIfThere,
+  writeWhole,
+} from '../../src/setup/stamp.ts'
 import { TemporaryFolder } from './support.ts'
 
 test('a stamp is the same for the same bytes, whatever their times and the order asked for', () => {
@@ -35,6 +41,14 @@ test('a stamp changes with every byte, name, file and flag', () => {
     hashOf(folder.path, [join(folder.path, 'a')], ['a', 'bc']),
   ]
   expect(new Set(stamps).size).toBe(stamps.length)
+})
+
+test('a file of ours that is damaged counts as none', () => {
+  using folder = new TemporaryFolder()
+  folder.write({ whole: '{"a":1}', torn: '{"a":', empty: '' })
+  const read = (name: string) => readJsonIfThere(join(folder.path, name))
+  expect(read('whole')).toEqual({ a: 1 })
+  expect(['torn', 'empty', 'none'].map(read)).toEqual([undefined, undefined, undefined])
 })
 
 test('a file is written as a whole, in folders made for it, and leaves nothing else', () => {

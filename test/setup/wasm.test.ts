@@ -1,7 +1,7 @@
 // The step for the WebAssembly module, with the real compiler on small sources.
 
 import { expect, test } from 'bun:test'
-import { existsSync, readFileSync, readdirSync, symlinkSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, symlinkSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkImports, modulePath, standaloneWasm, wasm } from '../../src/setup/wasm.ts'
 import { PROJECT, TemporaryFolder, contextOf, failureOf } from './support.ts'
@@ -19,7 +19,7 @@ function project(source: string): TemporaryFolder {
 }
 
 test(
-  'compiles once, and again when a source changes or a build is forced',
+  'compiles once, and again when a source changes, the module is damaged or a build is forced',
   async () => {
     using folder = project(GOOD)
     const { context, said } = contextOf(folder.path)
@@ -31,6 +31,12 @@ test(
     expect(wasm({ ...context, forceBuild: true }).isDone()).toBeFalse()
 
     const before = readFileSync(modulePath(context.buildFolder))
+    truncateSync(modulePath(context.buildFolder), before.length - 1)
+    expect(step.isDone()).toBeFalse()
+    await step.run()
+    expect(step.isDone()).toBeTrue()
+    expect(readFileSync(modulePath(context.buildFolder)).equals(before)).toBeTrue()
+
     folder.write({ 'assembly/index.ts': 'export function run(at: usize): i32 { return (' })
     expect(step.isDone()).toBeFalse()
     const failure = await failureOf(step.run())
