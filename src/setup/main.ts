@@ -1,4 +1,5 @@
-// The set-up, run before every command: bun src/setup/main.ts [--broker] [--force-build] [--quiet]
+// The set-up, run before every command: bun src/setup/main.ts [--help] [--broker] [--force-build]
+// [--quiet]
 //
 // Makes what the commands need and git does not hold, in this order: the packages, librdkafka, the
 // WebAssembly modules, the models' artefacts; for tests and benches also a real Kafka, Apache Avro
@@ -12,8 +13,8 @@
 
 import { constants, homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
-import { OperatingError, messageOf, usageError } from '../errors.ts'
+import { OperatingError, usageError } from '../errors.ts'
+import { nearest } from '../nearest.ts'
 import { avro } from './avro.ts'
 import { endCommands } from './command.ts'
 import type { Context, Step } from './context.ts'
@@ -26,10 +27,35 @@ import { registry } from './registry.ts'
 import { Report } from './report.ts'
 import { standaloneWasm, wasm } from './wasm.ts'
 
-type Flags = { broker: boolean; 'force-build': boolean; quiet: boolean }
+/** The error's code. */
+const WRONG_OPTION = 'option'
+
+const FLAGS = ['broker', 'force-build', 'quiet', 'help'] as const
+
+type Flags = Record<(typeof FLAGS)[number], boolean>
+
+const USAGE = `Usage: bun run setup [options]
+
+Makes what the commands need: packages, librdkafka, the WebAssembly module, the models. Every
+command runs it first; what is there and still right is left alone.
+
+Options:
+  --broker       also what tests and benches need: Kafka, Apache Avro, a schema registry
+  --force-build  make the module and the models again even when nothing changed
+  --quiet        say nothing but what goes wrong
+  -h, --help     say this
+
+Environment:
+  LOANSTREAM_CACHE          folder for what outlives a clone
+  LOANSTREAM_PREBUILT_HOST  another place of the prebuilt librdkafka; empty: build it
+`
 
 async function main(): Promise<void> {
   const flags = parseFlags(process.argv.slice(2))
+  if (flags.help) {
+    process.stdout.write(USAGE)
+    return
+  }
   const context = makeContext(flags)
   checkBun(context.projectFolder, Bun.version)
   checkPlatform(process.platform)
@@ -52,14 +78,20 @@ async function runSteps(context: Context, steps: readonly Step[]): Promise<void>
 }
 
 function parseFlags(args: string[]): Flags {
-  const flag = { type: 'boolean', default: false } as const
-  try {
-    const options = { broker: flag, 'force-build': flag, quiet: flag }
-    return parseArgs({ args, options, strict: true }).values
-  } catch (error) {
-    const known = 'the set-up takes --broker, --force-build and --quiet'
-    throw usageError('option', `${messageOf(error)}; ${known}`, error)
+  const flags: Flags = { broker: false, 'force-build': false, quiet: false, help: false }
+  for (const arg of args) {
+    const flag = FLAGS.find((name) => arg === `--${name}` || (name === 'help' && arg === '-h'))
+    if (flag === undefined) throw usageError(WRONG_OPTION, wrongOption(arg))
+    flags[flag] = true
   }
+  return flags
+}
+
+function wrongOption(arg: string): string {
+  const known = FLAGS.map((name) => `--${name}`)
+  const meant = nearest(arg, known)
+  const help = meant === undefined ? `these are: ${known.join(', ')}` : `the nearest is ${meant}`
+  return `${arg} is no option of the set-up; ${help}`
 }
 
 function makeContext(flags: Flags): Context {
@@ -100,5 +132,6 @@ try {
 } catch (error) {
   if (!(error instanceof OperatingError)) throw error
   process.stderr.write(`${process.stderr.isTTY ? '\r\x1b[K' : ''}${error.message}\n`)
-  process.exit(1)
+  // As the commands: 2 is a wrong option. A set-up that cannot work is a failure.
+  process.exit(error.code === WRONG_OPTION ? 2 : 1)
 }

@@ -22,11 +22,20 @@ test('a start with nothing to do is quick and says nothing', () => {
   expect(second.ms).toBeLessThan(START_MS_MAX)
 }, 300_000)
 
-test('an option that is not known ends in one sentence and exit code 1', () => {
-  const { exitCode, output, said } = setup('--brokers')
-  expect(exitCode).toBe(1)
-  expect(output).toBe('')
-  expect(said).toContain('--brokers')
-  expect(said).toEndWith('; the set-up takes --broker, --force-build and --quiet\n')
-  expect(said.trim()).not.toContain('\n')
+test.each(['--help', '-h'])('%s explains itself with exit code 0 and does nothing', (flag) => {
+  const { exitCode, output, said } = setup(flag)
+  expect({ exitCode, said }).toEqual({ exitCode: 0, said: '' })
+  expect(output).toStartWith('Usage: bun run setup')
+  for (const option of ['--broker', '--force-build', '--quiet']) expect(output).toContain(option)
+})
+
+test.each([
+  ['--brokers', 'the nearest is --broker'],
+  ['--forcebuild', 'the nearest is --force-build'],
+  ['--verbose-everything', 'these are: --broker, --force-build, --quiet, --help'],
+  ['demo', 'these are: --broker, --force-build, --quiet, --help'],
+])('%s ends in one sentence and exit code 2', (arg, help) => {
+  const { exitCode, output, said } = setup(arg)
+  expect({ exitCode, output }).toEqual({ exitCode: 2, output: '' })
+  expect(said).toBe(`${arg} is no option of the set-up; ${help}\n`)
 })
