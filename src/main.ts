@@ -40,7 +40,7 @@ function makeProgram(): Command {
     topicsCommand(run, context),
     produceCommand(run, context),
     decideCommand(run, context),
-    modelCommand(run),
+    modelCommand(run, context),
     schemaCommand(run, context),
   ]) {
     program.addCommand(inherit(command, program))

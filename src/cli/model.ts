@@ -2,12 +2,14 @@
 // alone need the compiler, which no worker loads.
 
 import { Argument, Command } from 'commander'
+import type { Context } from './context.ts'
 import type { BuildCommandOptions } from './model/build.ts'
 import type { DiffOptions } from './model/diff.ts'
 import type { InspectOptions } from './model/inspect.ts'
 import type { ScoreOptions } from './model/score.ts'
 import type { VerifyOptions } from './model/verify.ts'
 import { anyNumber } from './numbers.ts'
+import type { Output } from './output.ts'
 
 type Run = (action: () => Promise<number>) => void
 
@@ -20,12 +22,12 @@ const MANIFEST_OPTION = [
   "the model's manifest, when it lies elsewhere",
 ] as const
 
-export function modelCommand(run: Run): Command {
+export function modelCommand(run: Run, { output }: Context): Command {
   const command = new Command('model')
     .description('build, inspect, try and compare models')
     .addHelpText('after', EXAMPLES)
   for (const make of [buildCommand, inspectCommand, scoreCommand, verifyCommand, diffCommand]) {
-    command.addCommand(make(run))
+    command.addCommand(make(run, output))
   }
   return command
 }
@@ -37,7 +39,7 @@ Examples:
   bun run model inspect models/default
   bun run model score --model artefact --input loans.csv`
 
-function buildCommand(run: Run): Command {
+function buildCommand(run: Run, output: Output): Command {
   return new Command('build')
     .description('compile a model to an artefact, when it scores as its source does')
     .addArgument(new Argument('<model>', MODEL))
@@ -50,7 +52,7 @@ function buildCommand(run: Run): Command {
     .option(...JSON_OPTION)
     .addHelpText('after', BUILD_EXAMPLES)
     .action((model: string, options: BuildCommandOptions) =>
-      run(async () => (await import('./model/build.ts')).build(model, options)),
+      run(async () => (await import('./model/build.ts')).build(model, options, output)),
     )
 }
 
@@ -62,7 +64,7 @@ Examples:
   bun run model build model.txt --expected scores.csv --out artefact --standalone
   bun run model build model.txt --no-schemas --out artefact --json`
 
-function inspectCommand(run: Run): Command {
+function inspectCommand(run: Run, output: Output): Command {
   return new Command('inspect')
     .description('say what a model is made of, and what it costs')
     .addArgument(new Argument('<model>', MODEL_OR_ARTEFACT))
@@ -70,7 +72,7 @@ function inspectCommand(run: Run): Command {
     .option(...JSON_OPTION)
     .addHelpText('after', INSPECT_EXAMPLES)
     .action((model: string, options: InspectOptions) =>
-      run(async () => (await import('./model/inspect.ts')).inspect(model, options)),
+      run(async () => (await import('./model/inspect.ts')).inspect(model, options, output)),
     )
 }
 
@@ -79,7 +81,7 @@ Examples:
   bun run model inspect model.txt
   bun run model inspect build/models/default --json`
 
-function scoreCommand(run: Run): Command {
+function scoreCommand(run: Run, output: Output): Command {
   return new Command('score')
     .description('score rows of a file: one line a row, in its order')
     .requiredOption('-m, --model <model>', MODEL_OR_ARTEFACT)
@@ -88,7 +90,7 @@ function scoreCommand(run: Run): Command {
     .option('--raw', 'the margin, to the last bit, instead of the probability', false)
     .addHelpText('after', SCORE_EXAMPLES)
     .action((options: ScoreOptions) =>
-      run(async () => (await import('./model/score.ts')).score(options)),
+      run(async () => (await import('./model/score.ts')).score(options, output)),
     )
 }
 
@@ -101,7 +103,7 @@ Examples:
   bun run model score --model build/models/default --input loans.csv
   bun run model score --model model.txt --input - --raw < rows.jsonl`
 
-function verifyCommand(run: Run): Command {
+function verifyCommand(run: Run, output: Output): Command {
   return new Command('verify')
     .description('report whether a model scores as its source does; exit with 1 if not')
     .addArgument(new Argument('<model>', MODEL_OR_ARTEFACT))
@@ -111,7 +113,7 @@ function verifyCommand(run: Run): Command {
     .option(...JSON_OPTION)
     .addHelpText('after', VERIFY_EXAMPLES)
     .action((model: string, options: VerifyOptions) =>
-      run(async () => (await import('./model/verify.ts')).verify(model, options)),
+      run(async () => (await import('./model/verify.ts')).verify(model, options, output)),
     )
 }
 
@@ -120,7 +122,7 @@ Examples:
   bun run model verify model.txt --expected scores.csv
   bun run model verify build/models/default --source models/default --json`
 
-function diffCommand(run: Run): Command {
+function diffCommand(run: Run, output: Output): Command {
   return new Command('diff')
     .description('compare two models over the same rows')
     .addArgument(new Argument('<a>', MODEL_OR_ARTEFACT))
@@ -131,7 +133,7 @@ function diffCommand(run: Run): Command {
     .option(...JSON_OPTION)
     .addHelpText('after', DIFF_EXAMPLES)
     .action((a: string, b: string, options: DiffOptions) =>
-      run(async () => (await import('./model/diff.ts')).diff(a, b, options)),
+      run(async () => (await import('./model/diff.ts')).diff(a, b, options, output)),
     )
 }
 

@@ -18,7 +18,8 @@ export class Output {
   /** Resolves when nothing more can be printed, by failure or as nobody reads. */
   readonly ended: Promise<void>
   private readonly end: () => void
-  private isEnded = false
+  /** Whether nothing more can be printed. */
+  isEnded = false
   private readonly descriptor: number
 
   constructor(descriptor = STANDARD_OUTPUT) {

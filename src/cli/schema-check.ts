@@ -60,8 +60,8 @@ function check(
   const checked = checkAll(checker, files.schemas, old, next, options)
   const findings = checked.flatMap((it) => it.findings)
   const compatible = findings.length === 0
-  if (options.json) process.stdout.write(`${JSON.stringify({ compatible, findings })}\n`)
-  else for (const it of checked) process.stdout.write(`${describe(it, impact.modelName)}\n`)
+  if (options.json) context.output.print(`${JSON.stringify({ compatible, findings })}\n`)
+  else for (const it of checked) context.output.print(`${describe(it, impact.modelName)}\n`)
   return compatible ? 0 : 1
 }
 

@@ -59,8 +59,8 @@ function list(options: ConfigOptions & { json: boolean }, context: Context): num
       path,
     })),
   )
-  if (options.json) process.stdout.write(`${JSON.stringify(rows)}\n`)
-  else for (const row of rows) process.stdout.write(`${Object.values(row).join('  ')}\n`)
+  if (options.json) context.output.print(`${JSON.stringify(rows)}\n`)
+  else for (const row of rows) context.output.print(`${Object.values(row).join('  ')}\n`)
   return 0
 }
 
@@ -88,8 +88,8 @@ function fingerprint(
 ): number {
   const shared = loadSharedTypes(schemaFolder(options, context))
   const schema = parseSchema(withSharedTypes(readJson(file) as Json, shared), file)
-  process.stdout.write(`${fingerprintHex(fingerprintOf(schema))}\n`)
-  if (options.canonical) process.stdout.write(`${canonicalForm(schema)}\n`)
+  context.output.print(`${fingerprintHex(fingerprintOf(schema))}\n`)
+  if (options.canonical) context.output.print(`${canonicalForm(schema)}\n`)
   return 0
 }
 
@@ -111,7 +111,7 @@ function docs(record: string | undefined, options: ConfigOptions, context: Conte
     throw usageError('option', `there is no record ${record}; there are ${records.join(', ')}`)
   }
   const versions = newestVersions(folder, record === undefined ? records : [record])
-  process.stdout.write(versions.map(docsOf).join('\n'))
+  context.output.print(versions.map(docsOf).join('\n'))
   return 0
 }
 

@@ -5,13 +5,23 @@ import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Output } from '../../src/cli/output.ts'
-import { ROOT } from '../../src/paths.ts'
+import { ROOT, fromRoot } from '../../src/paths.ts'
+import { loadArtefact } from '../../src/scorer/artefact.ts'
 
 setDefaultTimeout(60_000)
 
 const folder = mkdtempSync(join(tmpdir(), 'loanstream-output-'))
 const MAIN = `${process.execPath} src/main.ts`
 const hasFull = existsSync('/dev/full')
+
+/** The names of the model's features, and a row that has none of them. */
+function rowsFile(): string {
+  const path = join(folder, 'rows.csv')
+  const { features } = loadArtefact(fromRoot('build/models/default')).manifest
+  const names = features.map(({ name }) => name)
+  writeFileSync(path, `${names.join()}\n${names.map(() => '').join()}\n`)
+  return path
+}
 
 /** A line of shell in the project's folder. */
 async function shell(script: string) {
@@ -34,6 +44,14 @@ test.skipIf(!hasFull)(
       `decide -i ${input} -o ${join(folder, 'out.jsonl')} --json`,
       'demo --help',
       '--version',
+      'schema list',
+      'schema list --json',
+      'schema docs',
+      'schema fingerprint schemas/loan_application/1.avsc',
+      'schema check',
+      'model inspect models/default',
+      'model verify models/default',
+      `model score --model models/default --input ${rowsFile()}`,
     ]
     for (const command of commands) {
       const { code, err } = await shell(`${MAIN} ${command} > /dev/full`)

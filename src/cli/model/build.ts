@@ -11,6 +11,7 @@ import { makeStandalone } from '../../compiler/standalone.ts'
 import { usageError } from '../../errors.ts'
 import { MODULE_PATH, STANDALONE_PATH, fromRoot } from '../../paths.ts'
 import { loadModule } from '../../scorer/module.ts'
+import type { Output } from '../output.ts'
 import { compareExpected, differenceText } from './expected.ts'
 import { buildWithProgress } from './load.ts'
 
@@ -24,7 +25,11 @@ export type BuildCommandOptions = {
   json: boolean
 }
 
-export async function build(path: string, options: BuildCommandOptions): Promise<number> {
+export async function build(
+  path: string,
+  options: BuildCommandOptions,
+  output: Output,
+): Promise<number> {
   const startedMs = performance.now()
   const { artefact, source, forest, parity } = buildWithProgress(path, options.manifest)
   if (options.schemas !== false) checkFields(source, options.schemas)
@@ -40,7 +45,7 @@ export async function build(path: string, options: BuildCommandOptions): Promise
     const proof = { ...manifest.parity, expected_rows: expectedRows }
     const written = { tables, standalone: manifest.standalone ?? null }
     const summary = { name, model, ...figures, parity: proof, ...written, seconds }
-    process.stdout.write(`${JSON.stringify(summary)}\n`)
+    output.print(`${JSON.stringify(summary)}\n`)
     return 0
   }
   const rows = options.expected ? `, and ${expectedRows} rows of ${basename(options.expected)}` : ''
@@ -53,7 +58,7 @@ export async function build(path: string, options: BuildCommandOptions): Promise
     ...files.map(({ file, bytes }) => `  ${options.out}/${file}: ${bytes} bytes`),
     `  in ${seconds.toFixed(2)} s`,
   ]
-  process.stdout.write(`${text.join('\n')}\n`)
+  output.print(`${text.join('\n')}\n`)
   return 0
 }
 

@@ -5,6 +5,7 @@ import { usageError } from '../../errors.ts'
 import { loadPolicy } from '../../policy/policy.ts'
 import { RowScorer } from '../../scorer/row-scorer.ts'
 import { startProgress } from '../progress.ts'
+import type { Output } from '../output.ts'
 import { type LoadedModel, loadModel } from './load.ts'
 import { BATCH_ROWS, featureColumns, inputName, readRows } from './rows.ts'
 import { predictionOf } from './score.ts'
@@ -38,7 +39,12 @@ type Report = {
 
 type Scored = { lines: number[]; a: Float64Array; b: Float64Array }
 
-export async function diff(pathA: string, pathB: string, options: DiffOptions): Promise<number> {
+export async function diff(
+  pathA: string,
+  pathB: string,
+  options: DiffOptions,
+  output: Output,
+): Promise<number> {
   const cutoffs = cutoffsOf(options)
   const [a, b] = [loadModel(pathA), loadModel(pathB)]
   const scored = await scoreBoth(a, b, options.input)
@@ -46,8 +52,8 @@ export async function diff(pathA: string, pathB: string, options: DiffOptions): 
     throw usageError('row', `${inputName(options.input)}: holds no rows`)
   }
   const report = compare(a, b, scored, cutoffs)
-  if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`)
-  else process.stdout.write(`${reportText(report, options.input)}\n`)
+  if (options.json) output.print(`${JSON.stringify(report)}\n`)
+  else output.print(`${reportText(report, options.input)}\n`)
   return 0
 }
 

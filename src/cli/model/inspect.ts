@@ -3,6 +3,7 @@
 
 import { type ArtefactManifest } from '../../scorer/artefact.ts'
 import { RowScorer, kernelsOf } from '../../scorer/row-scorer.ts'
+import type { Output } from '../output.ts'
 import { type LoadedModel, loadModel } from './load.ts'
 import { textTable } from './text-table.ts'
 
@@ -13,14 +14,14 @@ const COST_MS = 60
 
 type Cost = { batch: number; lone: number }
 
-export function inspect(path: string, options: InspectOptions): number {
+export function inspect(path: string, options: InspectOptions, output: Output): number {
   const model = loadModel(path, options.manifest)
   const { manifest, tables } = model.artefact
   const cost = costOf(model)
   const kernels = kernelsOf(tables)
   if (options.json) {
     const costs = { [`rows_${COST_ROWS}`]: cost.batch, rows_1: cost.lone }
-    process.stdout.write(`${JSON.stringify({ ...manifest, kernels, cost_us: costs })}\n`)
+    output.print(`${JSON.stringify({ ...manifest, kernels, cost_us: costs })}\n`)
     return 0
   }
   const used = manifest.features.filter((feature) => feature.splits > 0).length
@@ -38,7 +39,7 @@ export function inspect(path: string, options: InspectOptions): number {
     '',
     ...featureTable(manifest),
   ]
-  process.stdout.write(`${lines.join('\n')}\n`)
+  output.print(`${lines.join('\n')}\n`)
   return 0
 }
 

@@ -4,18 +4,18 @@ import { RowScorer } from '../../scorer/row-scorer.ts'
 import type { ArtefactManifest } from '../../scorer/artefact.ts'
 import { numberText } from '../numbers.ts'
 import { startProgress } from '../progress.ts'
+import type { Output } from '../output.ts'
 import { loadModel } from './load.ts'
 import { BATCH_ROWS, featureColumns, readRows } from './rows.ts'
 
 export type ScoreOptions = { model: string; manifest?: string; input: string; raw: boolean }
 
-export async function score(options: ScoreOptions): Promise<number> {
+export async function score(options: ScoreOptions, output: Output): Promise<number> {
   const { artefact, module } = loadModel(options.model, options.manifest)
   const { manifest } = artefact
   const scorer = new RowScorer(module, artefact, BATCH_ROWS)
   const transform = options.raw ? (margin: number) => margin : predictionOf(manifest)
   const progress = startProgress('scored', 0)
-  const output = Bun.stdout.writer()
   let rows = 0
   try {
     const selection = featureColumns(manifest.features)
@@ -23,14 +23,12 @@ export async function score(options: ScoreOptions): Promise<number> {
       const margins = scorer.score(values[0]!, count)
       let text = ''
       for (const margin of margins) text += `${numberText(transform(margin))}\n`
-      await output.write(text)
-      await output.flush()
+      output.print(text)
+      // Whoever reads the scores has seen enough, or they are lost.
+      if (output.isEnded) break
       rows += count
       progress.update(rows)
     }
-  } catch (error) {
-    // Whoever reads the scores has seen enough.
-    if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) throw error
   } finally {
     progress.stop()
   }

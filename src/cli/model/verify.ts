@@ -8,6 +8,7 @@ import { buildModel } from '../../compiler/artefact.ts'
 import { OperatingError, usageError } from '../../errors.ts'
 import { sha256Hex } from '../../hash.ts'
 import { type Artefact, type ArtefactManifest, scoreAlike } from '../../scorer/artefact.ts'
+import type { Output } from '../output.ts'
 import { type Comparison, compareExpected, differenceText } from './expected.ts'
 import { type LoadedModel, loadModel } from './load.ts'
 
@@ -34,10 +35,14 @@ type Report = {
   problems: string[]
 }
 
-export async function verify(path: string, options: VerifyOptions): Promise<number> {
+export async function verify(
+  path: string,
+  options: VerifyOptions,
+  output: Output,
+): Promise<number> {
   const report = await reportOn(path, options)
-  if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`)
-  else process.stdout.write(`${reportText(report, options)}\n`)
+  if (options.json) output.print(`${JSON.stringify(report)}\n`)
+  else output.print(`${reportText(report, options)}\n`)
   return report.ok ? 0 : 1
 }
 
