@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Context, Step } from './context.ts'
 import { type Jars, jarFolderOf, javaPath, provideJars } from './maven.ts'
-import { readTextIfThere, writeWhole } from './stamp.ts'
+import { readJsonIfThere, writeWhole } from './stamp.ts'
 
 /** Where the jars are, or the one sentence why tests on them are skipped. */
 export type JarFacts =
@@ -27,9 +27,9 @@ export function jarStep(context: Context, step: JarStep): Step {
 }
 
 function isDone(context: Context, step: JarStep): boolean {
-  const text = readTextIfThere(jarFactsPath(context.buildFolder, step.jars))
-  if (text === undefined) return false
-  const facts = JSON.parse(text) as JarFacts
+  const path = jarFactsPath(context.buildFolder, step.jars)
+  const facts = readJsonIfThere(path) as JarFacts | undefined
+  if (facts === undefined) return false
   // A missing program was told once; another reason, such as no network, is tried again.
   if ('unavailable' in facts) return facts.unavailable === missingPrograms(context, step)
   const { version } = step.jars

@@ -1,7 +1,7 @@
 // The step for Kafka's jars: found, missing or too old, and what the tests are told.
 
 import { expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   kafka,
@@ -82,6 +82,12 @@ test('tells where Kafka is, and is done as long as it is there', async () => {
   expect(said).toEqual([])
   const facts: unknown = JSON.parse(readFileSync(kafkaFactsPath(context.buildFolder), 'utf8'))
   expect(facts).toMatchObject({ version: '4.3.1', javaVersion: '17.0.15' })
+  expect(step.isDone()).toBeTrue()
+  const path = kafkaFactsPath(context.buildFolder)
+  const whole = readFileSync(path, 'utf8')
+  writeFileSync(path, whole.slice(0, 20))
+  expect(step.isDone()).toBeFalse()
+  writeFileSync(path, whole)
   expect(step.isDone()).toBeTrue()
   await Bun.$`rm ${folder.path}/jdk/bin/java`
   expect(step.isDone()).toBeFalse()
