@@ -11,6 +11,8 @@ export const ERR_TIMED_OUT = -185
 export const ERR_QUEUE_FULL = -184
 export const ERR_ASSIGN_PARTITIONS = -175
 const ERR_FATAL = -150
+/** Not allowed in the present state, as producing in a transaction that has failed. */
+export const ERR_STATE = -172
 export const ERR_ALL_BROKERS_DOWN = -187
 export const ERR_UNKNOWN_TOPIC_OR_PARTITION = 3
 export const ERR_TOPIC_ALREADY_EXISTS = 36

@@ -12,7 +12,14 @@ import {
   makeClient,
   destroyClient,
 } from './conf.ts'
-import { ERR_QUEUE_FULL, ERR_TIMED_OUT, KafkaError, throwCode, throwError } from './error.ts'
+import {
+  ERR_QUEUE_FULL,
+  ERR_STATE,
+  ERR_TIMED_OUT,
+  KafkaError,
+  throwCode,
+  throwError,
+} from './error.ts'
 import { type KafkaEvent, pollEvent } from './event.ts'
 import { cString, rd } from './library.ts'
 import { type TopicMetadata, topicMetadata } from './metadata.ts'
@@ -47,6 +54,11 @@ export const ANY_PARTITION = -1
 const PURGE_ALL = 3
 /** Arguments that `forward` gives rd_kafka_produceva. */
 const VU_COUNT = 6
+
+/** The transaction failed in the background already, and wants to be aborted. */
+function abortError({ kafkaCode, message }: KafkaError): KafkaError {
+  return new KafkaError('abort', kafkaCode, message)
+}
 
 export class Producer {
   private readonly pointer: Pointer
@@ -109,7 +121,7 @@ export class Producer {
       const err = i32At(messages, i * MESSAGE_BYTES + MESSAGE_ERR)
       // Once the queue is full librdkafka refuses the rest of the batch, so the order is kept.
       if (err === ERR_QUEUE_FULL) return i
-      throwCode(err, `produce to ${topic}`, 'fatal')
+      throwCode(err, `produce to ${topic}`, err === ERR_STATE ? 'abort' : 'fatal')
     }
     return taken
   }
@@ -172,8 +184,9 @@ export class Producer {
     } catch (error) {
       // Only a record that was taken takes its headers along.
       rd.rd_kafka_headers_destroy(native)
-      if (error instanceof KafkaError && error.kafkaCode === ERR_QUEUE_FULL) return false
-      throw error
+      if (!(error instanceof KafkaError)) throw error
+      if (error.kafkaCode === ERR_QUEUE_FULL) return false
+      throw error.kafkaCode === ERR_STATE ? abortError(error) : error
     }
   }
 
