@@ -8,7 +8,8 @@ import {
   RESULT_DECIDED,
 } from '../../assembly/layout.ts'
 import { assert } from '../errors.ts'
-import { Engine, type EngineSize } from '../scorer/engine.ts'
+import { Engine } from '../scorer/engine.ts'
+import type { EngineSize } from '../scorer/model-context.ts'
 import type { Program } from '../scorer/program.ts'
 import { type DeadLetter, explainDeadLetter } from './dead-letter.ts'
 

@@ -25,12 +25,17 @@ type Writer = {
   fields: string[]
 }
 
-export type Program = {
+/** A model's tables, and what its decisions name it by. */
+export type Model = {
   modelName: string
+  /** SHA-256, 32 bytes. */
   modelHash: Uint8Array
+  tables: Uint8Array
+}
+
+export type Program = Model & {
   policyName: string
   policyHash: Uint8Array
-  tables: Uint8Array
   /** Field of the application in each column of a row; the model's features come first. */
   columns: string[]
   writers: Writer[]

@@ -1,0 +1,202 @@
+// What one model has to itself in an engine's memory: its context, tables and encode plan, and room
+// for what it makes of a batch. The batch itself (rows, ids, statuses), the policy and the writers
+// are the engine's, so that several models can decide the rows that were decoded once.
+
+import {
+  BLOCK_ROWS,
+  CONTEXT_BINS,
+  CONTEXT_BYTES,
+  CONTEXT_DECISIONS,
+  CONTEXT_ENCODE_PLAN,
+  CONTEXT_IDS,
+  CONTEXT_IMAGE,
+  CONTEXT_LEAF_INDICES,
+  CONTEXT_MARGINS,
+  CONTEXT_MESSAGES,
+  CONTEXT_NATIVE_BASE,
+  CONTEXT_OUTPUT,
+  CONTEXT_POLICY,
+  CONTEXT_REASONS,
+  CONTEXT_RESULT,
+  CONTEXT_ROWS,
+  CONTEXT_ROW_BYTES,
+  CONTEXT_SPANS,
+  CONTEXT_STATUSES,
+  CONTEXT_WRITERS,
+  CONTEXT_WRITER_COUNT,
+  CONTEXT_WRITER_OF,
+  ENCODE_ADDRESS,
+  ENCODE_CODE,
+  ENCODE_LENGTH,
+  ENCODE_STEP_BYTES,
+  IMAGE_COLUMNS,
+  IMAGE_TREES,
+  MESSAGE_BYTES,
+  RESULT_BYTES,
+} from '../../assembly/layout.ts'
+import { type EncodeStep, makeEncodePlan } from '../avro/encode-plan.ts'
+import { assert } from '../errors.ts'
+import type { Arena } from './arena.ts'
+import type { Model, Program } from './program.ts'
+
+/** Longest topic name that Kafka allows. */
+const TOPIC_BYTES_MAX = 249
+/** A decision beside its constants, id and reasons: numbers and varints, rounded up. */
+const DECISION_NUMBERS_BYTES = 80
+
+export type EngineSize = {
+  /** Most records of a batch. */
+  records: number
+  /** Most bytes of a batch's records together. */
+  inputBytes: number
+}
+
+/** Addresses of what stays from batch to batch: see CONTEXT_… in assembly/layout.ts. */
+export type Constants = { contextAt: number; imageAt: number; planAt: number; planBytes: number }
+
+/** Addresses of what the module fills in for a batch. */
+export type Outputs = {
+  binsAt: number
+  leafIndicesAt: number
+  marginsAt: number
+  decisionsAt: number
+  reasonSetsAt: number
+  resultAt: number
+  messagesAt: number
+  outputAt: number
+}
+
+/** What all models of an engine share. */
+export type Shared = {
+  /** Native address of the memory, or 0 where no native code reads the messages. */
+  nativeBase: number
+  spansAt: number
+  writersAt: number
+  rowsAt: number
+  idsAt: number
+  statusesAt: number
+  writerOfAt: number
+  policyAt: number
+}
+
+export function takeConstants(arena: Arena, program: Program, model: Model): Constants {
+  const contextAt = arena.take(CONTEXT_BYTES)
+  const imageAt = arena.take(model.tables.length)
+  const plan = longestPlan(program, model)
+  const planBytes = plan.length * ENCODE_STEP_BYTES
+  const planAt = arena.take(planBytes + constantBytes(plan))
+  return { contextAt, imageAt, planAt, planBytes }
+}
+
+export function takeOutputs(
+  arena: Arena,
+  program: Program,
+  model: Model,
+  { records, inputBytes }: EngineSize,
+): Outputs {
+  const rows = roundedRows(records)
+  const tables = new DataView(model.tables.buffer, model.tables.byteOffset)
+  const columns = tables.getUint32(IMAGE_COLUMNS, true)
+  const trees = tables.getUint32(IMAGE_TREES, true)
+  const reasonBytes = program.reasonTexts.reduce((sum, text) => sum + text.length, 0)
+  const decisionBytes =
+    constantBytes(longestPlan(program, model)) + reasonBytes + DECISION_NUMBERS_BYTES
+  return {
+    // For 128 rows, or the 32 columns that the one-row kernel loads however many there are.
+    binsAt: arena.take(Math.max(32, 2 * columns * BLOCK_ROWS)),
+    leafIndicesAt: arena.take((2 * trees + 1) * BLOCK_ROWS),
+    marginsAt: arena.take(rows * 8),
+    decisionsAt: arena.take(rows),
+    reasonSetsAt: arena.take(rows * 4),
+    resultAt: arena.take(RESULT_BYTES),
+    messagesAt: arena.take(records * MESSAGE_BYTES),
+    outputAt: arena.take(inputBytes + records * decisionBytes),
+  }
+}
+
+/** Rows that the kernels may touch in a batch of so many records. */
+export function roundedRows(records: number): number {
+  return Math.ceil(records / BLOCK_ROWS) * BLOCK_ROWS
+}
+
+export class ModelContext {
+  /** Address of the context. */
+  readonly at: number
+  readonly outputs: Outputs
+  private readonly program: Program
+  private readonly model: Model
+  private readonly constants: Constants
+  private readonly view: DataView
+
+  constructor(
+    view: DataView,
+    program: Program,
+    model: Model,
+    constants: Constants,
+    outputs: Outputs,
+    shared: Shared,
+  ) {
+    this.at = constants.contextAt
+    this.outputs = outputs
+    this.program = program
+    this.model = model
+    this.constants = constants
+    this.view = view
+    new Uint8Array(view.buffer).set(model.tables, constants.imageAt)
+    view.setBigInt64(this.at + CONTEXT_NATIVE_BASE, BigInt(shared.nativeBase), true)
+    const fields: [field: number, value: number][] = [
+      [CONTEXT_SPANS, shared.spansAt],
+      [CONTEXT_WRITERS, shared.writersAt],
+      [CONTEXT_WRITER_COUNT, program.writers.length],
+      [CONTEXT_ROWS, shared.rowsAt],
+      [CONTEXT_ROW_BYTES, program.columns.length * 8],
+      [CONTEXT_IDS, shared.idsAt],
+      [CONTEXT_STATUSES, shared.statusesAt],
+      [CONTEXT_WRITER_OF, shared.writerOfAt],
+      [CONTEXT_IMAGE, constants.imageAt],
+      [CONTEXT_BINS, outputs.binsAt],
+      [CONTEXT_LEAF_INDICES, outputs.leafIndicesAt],
+      [CONTEXT_MARGINS, outputs.marginsAt],
+      [CONTEXT_POLICY, shared.policyAt],
+      [CONTEXT_DECISIONS, outputs.decisionsAt],
+      [CONTEXT_REASONS, outputs.reasonSetsAt],
+      [CONTEXT_ENCODE_PLAN, constants.planAt],
+      [CONTEXT_OUTPUT, outputs.outputAt],
+      [CONTEXT_MESSAGES, outputs.messagesAt],
+      [CONTEXT_RESULT, outputs.resultAt],
+    ]
+    for (const [field, value] of fields) view.setUint32(this.at + field, value, true)
+    this.setPartition('', 0)
+  }
+
+  /** Sets the topic and partition that the decisions name as their input's. */
+  setPartition(topic: string, partition: number): void {
+    assert(Buffer.byteLength(topic) <= TOPIC_BYTES_MAX, 'a topic is no longer than Kafka allows')
+    const { planAt, planBytes } = this.constants
+    const bytes = new Uint8Array(this.view.buffer)
+    let constantAt = planAt + planBytes
+    for (const [i, step] of planOf(this.program, this.model, topic, partition).entries()) {
+      const at = planAt + i * ENCODE_STEP_BYTES
+      const constant = step.constant ?? new Uint8Array(0)
+      this.view.setUint32(at + ENCODE_CODE, step.code, true)
+      this.view.setUint32(at + ENCODE_ADDRESS, constantAt, true)
+      this.view.setUint32(at + ENCODE_LENGTH, constant.length, true)
+      bytes.set(constant, constantAt)
+      constantAt += constant.length
+    }
+  }
+}
+
+function planOf(program: Program, model: Model, topic: string, partition: number): EncodeStep[] {
+  const { decisionSchema, policyHash } = program
+  const constants = { model: model.modelHash, policy: policyHash, topic, partition }
+  return makeEncodePlan(decisionSchema, constants)
+}
+
+function longestPlan(program: Program, model: Model): EncodeStep[] {
+  return planOf(program, model, 'x'.repeat(TOPIC_BYTES_MAX), 0x7fffffff)
+}
+
+function constantBytes(plan: readonly EncodeStep[]): number {
+  return plan.reduce((sum, step) => sum + (step.constant?.length ?? 0), 0)
+}
