@@ -3,7 +3,7 @@
 // compile as TypeScript and as AssemblyScript. All values little-endian; offsets and sizes in
 // bytes.
 
-// ---- Context: one a worker, at a fixed address for its life. Written by the host, read each
+// ---- Context: one a model of a worker, at a fixed address for its life. Written by the host, read each
 // batch.
 /** i64: native address of linear memory's byte 0, for the pointers in rd_kafka_message_t. */
 export const CONTEXT_NATIVE_BASE = 0
@@ -59,12 +59,15 @@ export const RESULT_DEAD = 8
 export const RESULT_OUTCOMES = 16
 /** u32[32]: how often each reason was given. */
 export const RESULT_REASONS = 32
-export const RESULT_BYTES = 160
+/** u32[3][3]: of a challenger, records by the champion's outcome and its own. */
+export const RESULT_PAIRS = 160
+export const RESULT_BYTES = 196
 
 // ---- Decisions, in the order of the enum in schemas/loan_decision.
 export const DECISION_APPROVED = 0
 export const DECISION_REJECTED = 1
 export const DECISION_REFERRED = 2
+export const OUTCOMES = 3
 
 // ---- Status classes of a record.
 export const STATUS_OK = 0

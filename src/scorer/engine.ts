@@ -32,6 +32,7 @@ type Exports = {
   score(context: number, n: number): void
   decide(context: number, n: number): void
   encode(context: number, n: number): void
+  challenge(context: number, champion: number, n: number): void
   heapBase(): number
 }
 
@@ -41,6 +42,7 @@ const EXPORTS: readonly (keyof Exports)[] = [
   'score',
   'decide',
   'encode',
+  'challenge',
   'heapBase',
 ]
 
@@ -68,6 +70,8 @@ export class Engine {
   readonly outputAt: number
   readonly messagesAt: number
   readonly resultAt: number
+  /** What belongs to the second model, where the program has one. */
+  readonly challenger: ModelContext | undefined
 
   private readonly exports: Exports
   private readonly view: DataView
@@ -93,6 +97,8 @@ export class Engine {
 
     const arena = new Arena(MODULE_BYTES_MAX)
     const constants = takeConstants(arena, program, program)
+    const { challenger } = program
+    const challengerConstants = challenger && takeConstants(arena, program, challenger)
     this.writersAt = arena.take(program.writers.length * WRITER_BYTES)
     const plansAt = program.writers.map((writer) => arena.take(writer.plan?.length ?? 0))
     const policyAt = arena.take(program.policyTable.length)
@@ -106,6 +112,7 @@ export class Engine {
     this.statusesAt = arena.take(size.records * 4)
     this.writerOfAt = arena.take(size.records * 4)
     const outputs = takeOutputs(arena, program, program, size)
+    const challengerOutputs = challenger && takeOutputs(arena, program, challenger, size)
     this.inputAt = arena.take(size.inputBytes + INPUT_PADDING)
     this.marginsAt = outputs.marginsAt
     this.decisionsAt = outputs.decisionsAt
@@ -140,11 +147,22 @@ export class Engine {
     const batch = { spansAt, writersAt, rowsAt, idsAt, statusesAt, writerOfAt, policyAt }
     const shared = { nativeBase: addressOf ? addressOf(this.u8) : 0, ...batch }
     this.champion = new ModelContext(this.view, program, program, constants, outputs, shared)
+    if (challenger && challengerConstants && challengerOutputs) {
+      this.challenger = new ModelContext(
+        this.view,
+        program,
+        challenger,
+        challengerConstants,
+        challengerOutputs,
+        shared,
+      )
+    }
   }
 
   /** Sets the topic and partition that the decisions name as their input's. */
   setPartition(topic: string, partition: number): void {
     this.champion.setPartition(topic, partition)
+    this.challenger?.setPartition(topic, partition)
   }
 
   /** Says that the batch's Kafka offsets run from `first` on without a gap. */
@@ -161,6 +179,19 @@ export class Engine {
   /** Decides records 0 to n - 1 of the batch; statuses, messages and result are filled in. */
   decide(n: number): void {
     this.exports.run(this.champion.at, n)
+  }
+
+  /**
+   * Has the second model decide the same records, after `decide`; its messages and result are
+   * filled in. Nothing of the first model's is written.
+   */
+  challenge(n: number): void {
+    const { challenger, champion, u8 } = this
+    assert(challenger, 'the program has a challenger')
+    // Where the batch's offsets are is set in the champion's context alone.
+    const from = champion.at + CONTEXT_FIRST_OFFSET
+    u8.copyWithin(challenger.at + CONTEXT_FIRST_OFFSET, from, champion.at + CONTEXT_OFFSETS + 4)
+    this.exports.challenge(challenger.at, champion.at, n)
   }
 
   /** Single stages, for benches and differential tests. */

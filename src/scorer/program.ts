@@ -46,6 +46,8 @@ export type Program = Model & {
   decisionSchema: SchemaVersion
   /** The newest schema of applications: what all writers are read as. */
   applicationSchema: SchemaVersion
+  /** A second model, whose tables look for its features in this program's columns. */
+  challenger?: Model | undefined
 }
 
 export type ProgramFiles = {
@@ -130,7 +132,22 @@ function checkId(reader: SchemaVersion): void {
 
 /** The model's features in its order, then the other numeric fields: all are checked for bounds. */
 function layOutColumns(reader: SchemaVersion, artefact: Artefact): string[] {
-  const numeric = reader.schema.fields.filter((f) => isNumeric(f.schema)).map((f) => f.name)
+  const features = featureFields(reader, artefact)
+  return [...features, ...numericFields(reader).filter((field) => !features.includes(field))]
+}
+
+function numericFields({ schema }: SchemaVersion): string[] {
+  return schema.fields.filter((f) => isNumeric(f.schema)).map((f) => f.name)
+}
+
+/**
+ * The field that each of the model's features rests on.
+ *
+ * @throws OperatingError kind 'usage', code 'artefact', when there is no such number, or two
+ *         features rest on one
+ */
+export function featureFields(reader: SchemaVersion, artefact: Artefact): string[] {
+  const numeric = numericFields(reader)
   const features = artefact.manifest.features.map(({ name, field }) => {
     if (!numeric.includes(field)) {
       const what = `feature "${name}" rests on "${field}"`
@@ -142,7 +159,7 @@ function layOutColumns(reader: SchemaVersion, artefact: Artefact): string[] {
   if (new Set(features).size !== features.length) {
     throw usageError('artefact', `model ${artefact.manifest.name}: two features rest on one field`)
   }
-  return [...features, ...numeric.filter((field) => !features.includes(field))]
+  return features
 }
 
 /** Makes the writer entry of one schema; a schema that cannot be read keeps the reason. */

@@ -1,0 +1,60 @@
+// A challenger: a second model that decides the rows which were decoded for the champion. The rows'
+// columns are laid out by the champion's features, so the challenger's tables are pointed at them.
+
+import {
+  BLOCK_ROWS,
+  ENTRY_BYTES,
+  ENTRY_COLUMN_A,
+  ENTRY_COLUMN_B,
+  ENTRY_FEATURE_AT,
+  IMAGE_COLUMNS,
+  IMAGE_ENTRIES,
+  IMAGE_ENTRIES_AT,
+} from '../../assembly/layout.ts'
+import { usageError } from '../errors.ts'
+import type { Artefact } from './artefact.ts'
+import { type Program, featureFields } from './program.ts'
+
+/**
+ * The program with a model as its challenger.
+ *
+ * @throws OperatingError kind 'usage', code 'artefact', when the model cannot score such rows
+ */
+export function withChallenger(program: Program, artefact: Artefact): Program {
+  const fields = featureFields(program.applicationSchema, artefact)
+  const columns = fields.map((field) => program.columns.indexOf(field))
+  const modelName = artefact.manifest.name
+  const tables = pointAt(artefact.tables, columns, modelName)
+  return { ...program, challenger: { modelName, modelHash: artefact.modelHash, tables } }
+}
+
+/**
+ * A copy of the tables whose quantiser finds feature i in column columns[i] of a row.
+ *
+ * Refuses entries that would read beyond the row or write beyond the challenger's own bins: next to
+ * them in memory lies what the champion decides with.
+ */
+function pointAt(tables: Uint8Array, columns: readonly number[], model: string): Uint8Array {
+  const copy = tables.slice()
+  const view = new DataView(copy.buffer)
+  const binsBytes = view.getUint32(IMAGE_COLUMNS, true) * BLOCK_ROWS
+  const entriesAt = view.getUint32(IMAGE_ENTRIES_AT, true)
+  const entries = view.getUint32(IMAGE_ENTRIES, true)
+  const refuse = (what: string) => usageError('artefact', `model ${model}: ${what}`)
+  if (entriesAt + entries * ENTRY_BYTES > copy.length) {
+    throw refuse(`${entries} entries of the quantiser are more than the tables hold`)
+  }
+  for (let i = 0; i < entries; i++) {
+    const entry = entriesAt + i * ENTRY_BYTES
+    const feature = view.getUint32(entry + ENTRY_FEATURE_AT, true) / 8
+    const column = columns[feature]
+    if (column === undefined) throw refuse(`entry ${i} of the quantiser has no feature ${feature}`)
+    // The one-row kernel writes both, also where they are one.
+    const written = [ENTRY_COLUMN_A, ENTRY_COLUMN_B].map((at) => view.getUint32(entry + at, true))
+    if (written.some((at) => at + BLOCK_ROWS > binsBytes)) {
+      throw refuse(`entry ${i} of the quantiser writes a column that there is not`)
+    }
+    view.setUint32(entry + ENTRY_FEATURE_AT, column * 8, true)
+  }
+  return copy
+}
