@@ -3,8 +3,8 @@
 // compile as TypeScript and as AssemblyScript. All values little-endian; offsets and sizes in
 // bytes.
 
-// ---- Context: one a model of a worker, at a fixed address for its life. Written by the host, read each
-// batch.
+// ---- Context: one a model of a worker, at a fixed address for its life. Written by the host, read
+// each batch.
 /** i64: native address of linear memory's byte 0, for the pointers in rd_kafka_message_t. */
 export const CONTEXT_NATIVE_BASE = 0
 /** i64: Kafka offset of record 0 when the batch's offsets have no gap. */

@@ -42,6 +42,12 @@ export const SETTINGS = {
   'topic.applications': setting(topic, 'loan_applications', '', 'applications are read from it'),
   'topic.decisions': setting(topic, 'loan_decisions', '', 'decisions go to it, same partition'),
   'topic.dead.letters': setting(topic, 'loan_applications.dlq', '', 'undecidable records go to it'),
+  'topic.challenger': setting(
+    topic,
+    'loan_decisions.challenger',
+    '',
+    "a challenger's decisions go to it, same partition",
+  ),
   'topic.partitions': setting(int(1, 100_000), 4, '', 'partitions that `topics` creates'),
   'topic.replication.factor': setting(int(1, 100), 3, '', 'replicas that `topics` creates'),
   'topic.min.insync.replicas': setting(int(1, 100), 2, '', 'replicas that must have a record'),
@@ -114,6 +120,12 @@ export const SETTINGS = {
     'ms',
     'how often to look for a new artefact in model.path; 0: never',
   ),
+  'challenger.model.path': setting(
+    z.string(),
+    '',
+    'folder',
+    'artefact of the challenger; empty: none',
+  ),
   'policy.path': setting(text, 'models/default/policy.toml', 'file', 'policy'),
   'http.host': setting(host, '127.0.0.1', '', 'address the HTTP server listens on'),
   'http.port': setting(int(0, 65_535), 8080, '', 'its port; 0: any free one'),
@@ -121,7 +133,7 @@ export const SETTINGS = {
     z.string().regex(/^([A-Za-z0-9._~+/-]+=*)?$/, 'must be a token of RFC 6750'),
     '',
     '',
-    'bearer token of POST /model; empty: it is refused',
+    'bearer token of /model and /challenger; empty: they are refused',
   ),
   'log.level': setting(
     z.enum(['debug', 'info', 'warn', 'error']),
@@ -212,10 +224,16 @@ export function loadConfig(input: ConfigInput): Config {
   return config
 }
 
-/** What cannot be decided must not come back to where it came from. */
+/** What cannot be decided must not come back, nor a challenger's decisions be the live ones. */
 function checkTopics({ settings, origins }: Config): void {
   const taken = new Map<string, string>()
-  for (const key of ['topic.applications', 'topic.decisions', 'topic.dead.letters'] as const) {
+  const keys = [
+    'topic.applications',
+    'topic.decisions',
+    'topic.dead.letters',
+    'topic.challenger',
+  ] as const
+  for (const key of keys) {
     const other = taken.get(settings[key])
     if (other) {
       const origin = origins.get(key) ?? origins.get(other) ?? 'defaults'
@@ -426,5 +444,14 @@ export function producerProperties(config: Config): Record<string, string> {
     'queue.buffering.max.kbytes': '131072',
     'socket.nagle.disable': 'true',
     ...config.producer,
+  }
+}
+
+/** Those of a challenger's producer: a queue that bounds what a broken topic costs in memory. */
+export function challengerProperties(config: Config): Record<string, string> {
+  return {
+    ...producerProperties(config),
+    'queue.buffering.max.messages': '100000',
+    'queue.buffering.max.kbytes': '65536',
   }
 }

@@ -1,12 +1,14 @@
-// The model in use, changed while running: another artefact is loaded, checked and warmed beside
-// the old one, then every worker goes over at its next batch. One that is refused changes nothing.
+// The model in use and its challenger, changed while running: another artefact is loaded, checked
+// and warmed beside the old one, then every worker goes over at its next batch. One that is refused
+// changes nothing.
 
 import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { OperatingError, messageOf } from './errors.ts'
 import type { Log } from './log.ts'
-import { loadArtefact } from './scorer/artefact.ts'
-import { type Program, type ProgramParts, makeProgram } from './scorer/program.ts'
+import { type Artefact, loadArtefact } from './scorer/artefact.ts'
+import { withChallenger } from './scorer/challenger.ts'
+import { type Model, type Program, type ProgramParts, makeProgram } from './scorer/program.ts'
 import { warmUp } from './scorer/warm-up.ts'
 
 export type ModelVersion = { folder: string; name: string; hash: string; sinceMs: number }
@@ -14,7 +16,9 @@ export type ModelVersion = { folder: string; name: string; hash: string; sinceMs
 /** What the host gives new programs to; resolves when every partition is decided by it. */
 export type ProgramUser = { replaceProgram(program: Program): Promise<void> }
 
+/** The program without a challenger. */
 type Loaded = { version: ModelVersion; program: Program }
+type Rival = { version: ModelVersion; artefact: Artefact }
 
 export type ModelHostOptions = {
   module: WebAssembly.Module
@@ -32,6 +36,7 @@ export class ModelHost {
   private readonly options: ModelHostOptions
   private current: Loaded
   private previous: Loaded | undefined
+  private rival: Rival | undefined
   private busy: Promise<unknown> = Promise.resolve()
   private watcher: ReturnType<typeof setInterval> | undefined
 
@@ -49,8 +54,12 @@ export class ModelHost {
     return this.previous?.version
   }
 
+  get challenger(): ModelVersion | undefined {
+    return this.rival?.version
+  }
+
   /**
-   * Changes to the artefact in a folder.
+   * Changes to the artefact in a folder; the challenger stays.
    *
    * @throws OperatingError kind 'usage' when it cannot be used: the old one goes on
    */
@@ -79,6 +88,43 @@ export class ModelHost {
     return this.inTurn(async () => {
       if (!this.previous) throw new OperatingError('usage', 'model', 'there is no model before')
       return this.change({ ...this.previous }, performance.now())
+    })
+  }
+
+  /**
+   * Has the artefact in a folder decide beside the model in use, instead of the challenger before.
+   *
+   * @throws OperatingError kind 'usage' when it cannot be used: nothing changes
+   */
+  challenge(folder: string): Promise<ModelVersion> {
+    return this.inTurn(async () => {
+      const { module, user, log } = this.options
+      let artefact: Artefact
+      let program: Program
+      try {
+        artefact = loadArtefact(resolve(folder))
+        program = withChallenger(this.current.program, artefact)
+        warmUp(module, program)
+      } catch (error) {
+        log.error({ folder }, `challenger refused, nothing changes: ${messageOf(error)}`)
+        throw error
+      }
+      await user.replaceProgram(program)
+      const version = versionOf(program.challenger!, resolve(folder))
+      this.rival = { version, artefact }
+      log.info({ challenger: version.name, hash: version.hash }, 'challenger on')
+      return version
+    })
+  }
+
+  /** Has the model in use decide alone. */
+  endChallenge(): Promise<void> {
+    return this.inTurn(async () => {
+      if (!this.rival) return
+      await this.options.user.replaceProgram(this.current.program)
+      const { name, hash } = this.rival.version
+      this.rival = undefined
+      this.options.log.info({ challenger: name, hash }, 'challenger off')
     })
   }
 
@@ -113,7 +159,8 @@ export class ModelHost {
 
   private async change(loaded: Loaded, startMs: number): Promise<ModelVersion> {
     const { user, log } = this.options
-    await user.replaceProgram(loaded.program)
+    const { program } = loaded
+    await user.replaceProgram(this.rival ? withChallenger(program, this.rival.artefact) : program)
     loaded.version.sinceMs = Date.now()
     this.previous = this.current
     this.current = loaded
@@ -132,9 +179,9 @@ export class ModelHost {
   }
 }
 
-function versionOf(program: Program, folder: string): ModelVersion {
-  const hash = Buffer.from(program.modelHash).toString('hex')
-  return { folder, name: program.modelName, hash, sinceMs: Date.now() }
+function versionOf({ modelName, modelHash }: Model, folder: string): ModelVersion {
+  const hash = Buffer.from(modelHash).toString('hex')
+  return { folder, name: modelName, hash, sinceMs: Date.now() }
 }
 
 /** What tells one state of a folder's artefact from another; undefined while there is none. */

@@ -20,6 +20,13 @@ export type WorkerSettings = {
   inputBytes: number
   loop: LoopSettings
   commits: Omit<DeliverySettings, 'deadLettersPartitions'>
+  challenger: {
+    topic: string
+    /** librdkafka's properties of its producer. */
+    producer: Readonly<Record<string, string>>
+    /** Longest wait for its last decisions when a partition is let go. */
+    closeMs: number
+  }
 }
 
 export type ToWorker =

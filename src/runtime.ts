@@ -6,6 +6,7 @@ import {
   type Config,
   type SettingName,
   type Settings,
+  challengerProperties,
   consumerProperties,
   producerProperties,
 } from './config.ts'
@@ -21,6 +22,9 @@ import { loadArtefact } from './scorer/artefact.ts'
 import { type ProgramFiles, loadParts, makeProgram } from './scorer/program.ts'
 import { warmUp } from './scorer/warm-up.ts'
 import { Supervisor } from './supervisor.ts'
+
+/** Longest that a partition which is let go waits for a challenger's last decisions. */
+const CHALLENGER_CLOSE_MS = 1000
 
 export type Runtime = {
   supervisor: Supervisor
@@ -83,6 +87,11 @@ export async function startRuntime(
   })
   const folder = files.model
   const models = new ModelHost({ module, parts, program, folder, user: supervisor, log })
+  const challenger = settings['challenger.model.path']
+  if (challenger !== '') {
+    // What is wrong with it is logged: that must not keep the champion from starting.
+    await models.challenge(challenger).catch(() => undefined)
+  }
   const server = listen(supervisor, models, settings)
   const watchMs = settings['model.watch.interval.ms']
   if (watchMs > 0) models.watch(watchMs)
@@ -107,6 +116,11 @@ function workerSettings(config: Config, group: string): WorkerSettings {
     transactionalIdPrefix: `${settings['transactional.id.prefix']}-${group}`,
     inputBytes: settings['batch.bytes'],
     loop: { batchRecords: settings['batch.records'], timeoutMs },
+    challenger: {
+      topic: settings['topic.challenger'],
+      producer: { ...challengerProperties(config), ...deliveryProperties(undefined) },
+      closeMs: Math.min(CHALLENGER_CLOSE_MS, settings['shutdown.timeout.ms'] / 4),
+    },
     commits: {
       decisionsTopic: settings['topic.decisions'],
       deadLettersTopic: settings['topic.dead.letters'],

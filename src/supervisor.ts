@@ -67,6 +67,8 @@ export class Supervisor implements Status {
   private brokersDown = false
   private program: Program
   private programNumber = 0
+  /** Number of the last program with a challenger. */
+  private challengerNumber = 0
   private poller: ReturnType<typeof setInterval> | undefined
 
   constructor(options: SupervisorOptions) {
@@ -107,6 +109,7 @@ export class Supervisor implements Status {
     // It starts with this very program.
     thread.counters.programWanted = this.programNumber
     thread.counters.programUsed = this.programNumber
+    thread.counters.startChallenger(this.challengerNumber)
     this.threads.push(thread)
     return thread
   }
@@ -121,6 +124,7 @@ export class Supervisor implements Status {
   async replaceProgram(program: Program): Promise<void> {
     this.program = program
     const number = ++this.programNumber
+    if (program.challenger) this.challengerNumber = number
     for (const thread of this.threads) thread.replaceProgram(number, program)
     for (const { queue } of this.assignments.values()) this.consumer.wakeQueue(queue as never)
     const isBehind = ({ thread }: Assignment) => thread.counters.programUsed < number
@@ -404,6 +408,11 @@ export class Supervisor implements Status {
 
   get model() {
     return { name: this.program.modelName, hash: hex(this.program.modelHash) }
+  }
+
+  get challenger() {
+    const { challenger } = this.program
+    return challenger && { name: challenger.modelName, hash: hex(challenger.modelHash) }
   }
 
   get policy() {

@@ -5,6 +5,7 @@ import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { OperatingError, assert, messageOf } from './errors.ts'
 import { COMMAND_ABANDON, Counters } from './metrics/counters.ts'
 import { AtLeastOnce } from './pipeline/at-least-once.ts'
+import { Challenger } from './pipeline/challenger.ts'
 import type { Delivery } from './pipeline/delivery.ts'
 import { PartitionLoop } from './pipeline/loop.ts'
 import { Outbox } from './pipeline/outbox.ts'
@@ -72,7 +73,17 @@ function init(message: Extract<ToWorker, { type: 'init' }>): void {
 function makeEngine(program: Program): Engine {
   assert(module && settings, 'a worker is initialised before it makes an engine')
   const size = { records: settings.loop.batchRecords, inputBytes: settings.inputBytes }
-  return new Engine(module, program, size, addressOf)
+  counters?.set('challengerOff', 0)
+  try {
+    return new Engine(module, program, size, addressOf)
+  } catch (error) {
+    if (!program.challenger) throw error
+    // The champion goes on, whatever is wrong with the other: there may be no memory for both.
+    log('error', `the challenger is off: ${messageOf(error)}`)
+    counters?.add('challengerErrors', 1)
+    counters?.set('challengerOff', 1)
+    return new Engine(module, { ...program, challenger: undefined }, size, addressOf)
+  }
 }
 
 /** Takes the program that was last sent, if one was, as a new engine beside the one in use. */
@@ -88,6 +99,7 @@ function takeReplacement(topic: string, partition: number): Engine | undefined {
   if (!latest) return undefined
   engine = makeEngine(latest.program)
   engine.setPartition(topic, partition)
+  if (latest.program.challenger) shared.startChallenger(latest.number)
   shared.programUsed = latest.number
   return engine
 }
@@ -105,8 +117,26 @@ function serve(assignment: Assignment) {
     engine,
   )
   const make = () => makeDelivery(settings!, source, assignment.deadLettersPartitions, shared)
-  const hooks = { log, takeReplacement: () => takeReplacement(topic, partition) }
-  return new PartitionLoop(engine, source, shared, make, settings.loop, hooks).run()
+  const challenger = makeChallenger(settings, topic, partition, shared)
+  const hooks = { log, takeReplacement: () => takeReplacement(topic, partition), challenger }
+  try {
+    return new PartitionLoop(engine, source, shared, make, settings.loop, hooks).run()
+  } finally {
+    challenger.close(settings.challenger.closeMs)
+  }
+}
+
+function makeChallenger(
+  worker: WorkerSettings,
+  topic: string,
+  partition: number,
+  shared: Counters,
+): Challenger {
+  return new Challenger(worker.challenger.topic, partition, shared, {
+    log,
+    makeProducer: () => new Producer(worker.challenger.producer),
+    onEvent: (event) => logEvent(event, topic, partition, 'challenger'),
+  })
 }
 
 function makeDelivery(
@@ -130,8 +160,8 @@ function makeDelivery(
     : new AtLeastOnce(outbox, source, commits)
 }
 
-function logEvent(event: KafkaEvent, topic: string, partition: number): void {
-  const fields = { topic, partition, client: 'producer' }
+function logEvent(event: KafkaEvent, topic: string, partition: number, client = 'producer'): void {
+  const fields = { topic, partition, client }
   if (event.type === 'log') {
     const { level, facility, message } = event
     log(levelOf(level), message, { ...fields, facility })

@@ -198,6 +198,8 @@ describe('our settings', () => {
     ['topic.dead.letters', 'topic.applications'],
     ['topic.decisions', 'topic.applications'],
     ['topic.dead.letters', 'topic.decisions'],
+    ['topic.challenger', 'topic.decisions'],
+    ['topic.challenger', 'topic.applications'],
   ])('%s cannot be %s', (a, b) => {
     expect(refusalOf({ sets: [`${a}=t`, `${b}=t`] })).toContain(a)
   })

@@ -12,6 +12,7 @@ const STAGES = [
   'gather',
   'decide',
   'produce',
+  'challenge',
   'commit',
   'abort',
   'rewind',
@@ -19,7 +20,15 @@ const STAGES = [
 export type Stage = (typeof STAGES)[number]
 
 /** Stages whose durations are measured, and the batch as a whole. */
-export const TIMED = ['fetch', 'gather', 'decide', 'produce', 'commit', 'batch'] as const
+export const TIMED = [
+  'fetch',
+  'gather',
+  'decide',
+  'produce',
+  'challenge',
+  'commit',
+  'batch',
+] as const
 export type Timed = (typeof TIMED)[number]
 
 /** Why a record could not be decided: the classes of dead letters. */
@@ -72,13 +81,22 @@ const SCALARS = [
   'assignedAtMs',
   /** Date.now() when the first batch of this assignment was handed to librdkafka; 0 before. */
   'firstDecisionAtMs',
+  /** Failures of the challenger, and its decisions that were not delivered. */
+  'challengerErrors',
+  'challengerDropped',
+  /** 1 once the worker has given the challenger up, until the next program. */
+  'challengerOff',
+  /** Number of the program since which the challenger's outcomes and pairs are counted. */
+  'challengerSince',
 ] as const
 export type Scalar = (typeof SCALARS)[number]
 
 const OUTCOMES_AT = SCALARS.length
 const DEAD_AT = OUTCOMES_AT + OUTCOMES.length
 const REASONS_AT = DEAD_AT + DEAD_LETTER_CLASSES.length
-const HISTOGRAMS_AT = REASONS_AT + REASONS_MAX
+const CHALLENGER_AT = REASONS_AT + REASONS_MAX
+const PAIRS_AT = CHALLENGER_AT + OUTCOMES.length
+const HISTOGRAMS_AT = PAIRS_AT + OUTCOMES.length ** 2
 const NUMBERS = HISTOGRAMS_AT + TIMED.length * HISTOGRAM_NUMBERS
 const CONTROL_BYTES = 16
 
@@ -167,6 +185,29 @@ export class Counters {
 
   addDeadLetter(name: DeadLetterClass): void {
     this.numbers[DEAD_AT + DEAD_LETTER_CLASSES.indexOf(name)]! += 1
+  }
+
+  challengerOutcome(outcome: number): number {
+    return this.numbers[CHALLENGER_AT + outcome]!
+  }
+
+  addChallengerOutcome(outcome: number, count: number): void {
+    this.numbers[CHALLENGER_AT + outcome]! += count
+  }
+
+  /** Records by the champion's outcome and the challenger's: `champion * OUTCOMES.length + own`. */
+  pair(pair: number): number {
+    return this.numbers[PAIRS_AT + pair]!
+  }
+
+  addPair(pair: number, count: number): void {
+    this.numbers[PAIRS_AT + pair]! += count
+  }
+
+  /** Counts the challenger from 0 on: its pairs are of these two models alone. */
+  startChallenger(programNumber: number): void {
+    this.numbers.fill(0, CHALLENGER_AT, HISTOGRAMS_AT)
+    this.set('challengerSince', programNumber)
   }
 
   /** Adds a duration to a histogram. */

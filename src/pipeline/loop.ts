@@ -16,6 +16,7 @@ import { addressOf } from '../rdkafka/memory.ts'
 import type { PartitionSource, SourceNotice } from '../rdkafka/partition-source.ts'
 import type { Engine } from '../scorer/engine.ts'
 import { VALUE_DROPPED_HEADER, deadLetterHeaders, explainDeadLetter } from './dead-letter.ts'
+import type { Challenger } from './challenger.ts'
 import type { Delivery } from './delivery.ts'
 import { Tally } from './tally.ts'
 
@@ -39,6 +40,8 @@ export type LoopHooks = {
   log(level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>): void
   /** An engine with another program, when one is to be used from now on. */
   takeReplacement(): Engine | undefined
+  /** Where the decisions of a second model go. */
+  challenger: Challenger
 }
 
 /** How a loop ended: all committed, or given up because the partition was lost. */
@@ -52,6 +55,7 @@ export class PartitionLoop {
   private readonly settings: LoopSettings
   private readonly hooks: LoopHooks
   private messages: number
+  private readonly challenger: Challenger
   private readonly tally: Tally
   private failures = 0
   /** Bytes of key and value up to which dead letters go whole; learnt when one is refused. */
@@ -73,6 +77,7 @@ export class PartitionLoop {
     this.makeDelivery = makeDelivery
     this.settings = settings
     this.hooks = hooks
+    this.challenger = hooks.challenger
     this.messages = addressOf(engine.u8) + engine.messagesAt
     this.tally = new Tally(engine)
   }
@@ -84,6 +89,7 @@ export class PartitionLoop {
    */
   run(): LoopEnd {
     const { counters } = this
+    this.challenger.begin(this.engine)
     for (;;) {
       counters.stage = 'starting'
       let delivery: Delivery | undefined
@@ -151,6 +157,7 @@ export class PartitionLoop {
       }
     }
     delivery.poll()
+    this.challenger.poll()
     if (delivery.untilDue(Date.now(), IDLE_WAIT_MS) === 0) this.commit(delivery, false)
   }
 
@@ -160,6 +167,7 @@ export class PartitionLoop {
     this.messages = addressOf(engine.u8) + engine.messagesAt
     this.source.setTarget(engine)
     this.tally.setEngine(engine)
+    this.challenger.begin(engine)
   }
 
   /** Returns how many records were among the messages. */
@@ -218,6 +226,16 @@ export class PartitionLoop {
     counters.set('position', nextOffset)
     counters.set('progressAtMs', nowMs)
     if (counters.get('firstDecisionAtMs') === 0) counters.set('firstDecisionAtMs', nowMs)
+    if (engine.challenger) this.challenge(count)
+  }
+
+  /** After all that the champion needs; what fails here is told by counters and the log alone. */
+  private challenge(count: number): void {
+    this.counters.stage = 'challenge'
+    const started = Bun.nanoseconds()
+    if (!this.challenger.decide(this.engine, count)) return
+    this.tally.addChallenger()
+    this.lap('challenge', started)
   }
 
   private deadLetters(delivery: Delivery, from: number, count: number): void {

@@ -1,7 +1,7 @@
 // What was decided since the last commit. It reaches the counters only with the commit, so that a
 // batch that is aborted and read again counts once.
 
-import { RESULT_OUTCOMES, RESULT_REASONS } from '../../assembly/layout.ts'
+import { RESULT_OUTCOMES, RESULT_PAIRS, RESULT_REASONS } from '../../assembly/layout.ts'
 import { type Counters, type DeadLetterClass, OUTCOMES } from '../metrics/counters.ts'
 import type { Engine } from '../scorer/engine.ts'
 
@@ -10,6 +10,8 @@ export class Tally {
   private readonly outcomes = new Float64Array(OUTCOMES.length)
   private readonly reasons: Float64Array
   private readonly deadLetters: DeadLetterClass[] = []
+  private readonly challengerOutcomes = new Float64Array(OUTCOMES.length)
+  private readonly pairs = new Float64Array(OUTCOMES.length ** 2)
   private records = 0
 
   constructor(engine: Engine) {
@@ -17,9 +19,10 @@ export class Tally {
     this.reasons = new Float64Array(engine.program.reasons.length)
   }
 
-  /** Goes on with another engine of the same policy; what was counted stays. */
+  /** Goes on with another engine of the same policy; what was counted stays, but of challengers. */
   setEngine(engine: Engine): void {
     this.engine = engine
+    this.clearChallenger()
   }
 
   /** Adds the engine's result of a batch. */
@@ -32,6 +35,18 @@ export class Tally {
     this.records += records
   }
 
+  /** Adds the challenger's result of the same batch. */
+  addChallenger(): void {
+    const { u32, challenger } = this.engine
+    if (!challenger) return
+    const outcomesAt = (challenger.outputs.resultAt + RESULT_OUTCOMES) >> 2
+    const pairsAt = (challenger.outputs.resultAt + RESULT_PAIRS) >> 2
+    const { challengerOutcomes, pairs } = this
+    for (let i = 0; i < challengerOutcomes.length; i++)
+      challengerOutcomes[i]! += u32[outcomesAt + i]!
+    for (let i = 0; i < pairs.length; i++) pairs[i]! += u32[pairsAt + i]!
+  }
+
   addDeadLetter(name: DeadLetterClass): void {
     this.deadLetters.push(name)
   }
@@ -40,6 +55,10 @@ export class Tally {
     counters.add('records', this.records)
     for (const [i, count] of this.outcomes.entries()) counters.addOutcome(i, count)
     for (const [i, count] of this.reasons.entries()) counters.addReason(i, count)
+    for (const [i, count] of this.challengerOutcomes.entries()) {
+      counters.addChallengerOutcome(i, count)
+    }
+    for (const [i, count] of this.pairs.entries()) counters.addPair(i, count)
     for (const name of this.deadLetters) counters.addDeadLetter(name)
     this.clear()
   }
@@ -49,5 +68,11 @@ export class Tally {
     this.outcomes.fill(0)
     this.reasons.fill(0)
     this.deadLetters.length = 0
+    this.clearChallenger()
+  }
+
+  private clearChallenger(): void {
+    this.challengerOutcomes.fill(0)
+    this.pairs.fill(0)
   }
 }

@@ -17,10 +17,14 @@ export const TOPICS = {
   deadLetters: 'loan_applications.dlq',
 } as const
 
-export function defaultProgram(): Program {
+/** Where a challenger's decisions go; beside the topics that every worker needs. */
+export const CHALLENGER_TOPIC = 'loan_decisions.challenger'
+
+/** @param model  folder of the artefact */
+export function defaultProgram(model = fromRoot('build/models/default')): Program {
   return loadProgram({
     schemas: fromRoot('schemas'),
-    model: fromRoot('build/models/default'),
+    model,
     policy: fromRoot('models/default/policy.toml'),
   })
 }
@@ -56,8 +60,11 @@ export function send(
 }
 
 /** What must become of the inputs, by partition and offset, when each partition starts at 0. */
-export function expectedOutcomes(inputs: readonly Input[], topic: string): Outcome[][] {
-  const program = defaultProgram()
+export function expectedOutcomes(
+  inputs: readonly Input[],
+  topic: string,
+  program = defaultProgram(),
+): Outcome[][] {
   const module = loadModule(MODULE_PATH)
   const partitions = Math.max(...inputs.map(({ partition }) => partition)) + 1
   return Array.from({ length: partitions }, (_, partition) => {
