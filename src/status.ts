@@ -28,6 +28,8 @@ export interface Status {
   readonly notReady: string
   readonly version: { program: string; librdkafka: string }
   readonly model: { name: string; hash: string }
+  /** The second model, when there is one. */
+  readonly challenger: { name: string; hash: string } | undefined
   readonly policy: { name: string; hash: string }
   readonly reasons: readonly Reason[]
   readonly rebalances: number

@@ -1,19 +1,23 @@
-// What changes the state of a running worker, behind a bearer token: the model.
+// What changes the state of a running worker, behind a bearer token: the model, the challenger.
 
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { bearerAuth } from 'hono/bearer-auth'
 import { bodyLimit } from 'hono/body-limit'
 import { HTTPException } from 'hono/http-exception'
 import { z } from 'zod'
 import { OperatingError } from '../errors.ts'
+import { challengerCounts } from '../metrics/challenger.ts'
+import { OUTCOMES } from '../metrics/counters.ts'
 import type { ModelHost, ModelVersion } from '../model-host.ts'
+import type { Status } from '../status.ts'
 
 const BODY_BYTES_MAX = 16 * 1024
 
+/** Body {"path": folder of an artefact}. */
 const change = z.strictObject({ path: z.string().min(1) })
 
-/** Routes below /model; without a token all are refused. */
-export function makeAdmin(host: ModelHost, token: string): Hono {
+/** An app whose every route wants the token; without one all are refused. */
+function guarded(token: string): Hono {
   const app = new Hono()
   if (token === '') {
     app.all('*', (c) =>
@@ -29,14 +33,26 @@ export function makeAdmin(host: ModelHost, token: string): Hono {
     if (error instanceof HTTPException) return error.getResponse()
     throw error
   })
+  return app
+}
+
+/** The folder that a body names, or undefined. */
+async function folderOf(c: Context): Promise<string | undefined> {
+  return change.safeParse(await c.req.json().catch(() => undefined)).data?.path
+}
+
+const NO_FOLDER = { error: 'the body must be {"path": "FOLDER"}' }
+
+/** Routes below /model. */
+export function makeAdmin(host: ModelHost, token: string): Hono {
+  const app = guarded(token)
 
   app.get('/', (c) => c.json(describe(host)))
 
-  /** Body {"path": folder of an artefact}. */
   app.post('/', async (c) => {
-    const parsed = change.safeParse(await c.req.json().catch(() => undefined))
-    if (!parsed.success) return c.json({ error: 'the body must be {"path": "FOLDER"}' }, 400)
-    await host.load(parsed.data.path)
+    const folder = await folderOf(c)
+    if (folder === undefined) return c.json(NO_FOLDER, 400)
+    await host.load(folder)
     return c.json(describe(host))
   })
 
@@ -48,18 +64,65 @@ export function makeAdmin(host: ModelHost, token: string): Hono {
   return app
 }
 
+/** Routes below /challenger. */
+export function makeChallengerAdmin(host: ModelHost, status: Status, token: string): Hono {
+  const app = guarded(token)
+  const answer = (c: Context) => c.json(describeChallenger(host, status))
+
+  app.get('/', answer)
+
+  app.post('/', async (c) => {
+    const folder = await folderOf(c)
+    if (folder === undefined) return c.json(NO_FOLDER, 400)
+    await host.challenge(folder)
+    return answer(c)
+  })
+
+  app.delete('/', async (c) => {
+    await host.endChallenge()
+    return answer(c)
+  })
+
+  return app
+}
+
 function describe(host: ModelHost) {
   const { model, previousModel, swaps, refusals } = host
-  const text = (version: ModelVersion) => ({
+  return {
+    model: describeVersion(model),
+    previous: previousModel ? describeVersion(previousModel) : null,
+    swaps,
+    refusals,
+  }
+}
+
+function describeVersion(version: ModelVersion) {
+  return {
     name: version.name,
     hash: version.hash,
     path: version.folder,
     since: new Date(version.sinceMs).toISOString(),
+  }
+}
+
+/** Which challenger there is, and how it and the model in use decided the same applications. */
+function describeChallenger(host: ModelHost, status: Status) {
+  const { pairs, errors, dropped, workersOff } = challengerCounts(status.counters())
+  const rows = OUTCOMES.map((champion, i) => {
+    const own = OUTCOMES.map((challenger, j) => [challenger, pairs[i * OUTCOMES.length + j]!])
+    return [champion, Object.fromEntries(own)] as const
   })
+  const decisions = pairs.reduce((sum, count) => sum + count, 0)
+  const agreed = OUTCOMES.reduce((sum, _, i) => sum + pairs[i * OUTCOMES.length + i]!, 0)
   return {
-    model: text(model),
-    previous: previousModel ? text(previousModel) : null,
-    swaps,
-    refusals,
+    challenger: host.challenger ? describeVersion(host.challenger) : null,
+    workers_off: workersOff,
+    decisions,
+    /** Share of decisions on which both agree. */
+    agreement: decisions === 0 ? null : agreed / decisions,
+    /** By the champion's outcome, then the challenger's. */
+    pairs: Object.fromEntries(rows),
+    errors,
+    dropped,
   }
 }

@@ -5,7 +5,8 @@ import { Hono } from 'hono'
 import { secureHeaders } from 'hono/secure-headers'
 import type { ModelHost } from '../model-host.ts'
 import type { Status } from '../status.ts'
-import { makeAdmin } from './admin.ts'
+import { challengerCounts } from '../metrics/challenger.ts'
+import { makeAdmin, makeChallengerAdmin } from './admin.ts'
 import { makeRegistry } from './metrics.ts'
 
 /** @param token  bearer token for what changes state; '' refuses all that */
@@ -37,6 +38,9 @@ export function makeApp(status: Status, models: ModelHost, token: string): Hono 
       not_ready: status.notReady,
       version: status.version,
       model: status.model,
+      challenger: status.challenger
+        ? { ...status.challenger, workers_off: challengerCounts(status.counters()).workersOff }
+        : null,
       policy: status.policy,
       partitions: partitions.map((p) => ({
         topic: p.topic,
@@ -59,6 +63,7 @@ export function makeApp(status: Status, models: ModelHost, token: string): Hono 
   })
 
   app.route('/model', makeAdmin(models, token))
+  app.route('/challenger', makeChallengerAdmin(models, status, token))
 
   return app
 }

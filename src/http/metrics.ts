@@ -2,6 +2,7 @@
 // units by Prometheus practice: base units, totals end in _total, no identifiers in labels.
 
 import { Counter, Gauge, type Metric, Registry } from 'prom-client'
+import { challengerCounts } from '../metrics/challenger.ts'
 import {
   BUCKETS,
   type Counters,
@@ -24,6 +25,7 @@ export function makeRegistry(status: Status, models: ModelHost): Registry {
   addPartitions(registry, status)
   addDurations(registry, status)
   addModels(registry, models)
+  addChallenger(registry, status)
   addProcess(registry, status)
   return registry
 }
@@ -114,6 +116,43 @@ function addModels(registry: Registry, models: ModelHost): void {
   ])
 }
 
+function addChallenger(registry: Registry, status: Status): void {
+  const counts = () => challengerCounts(status.counters())
+  const since = 'from 0 on with each change of a model.'
+  addCounter(
+    registry,
+    'loan_challenger_decisions_total',
+    `The challenger's decisions of committed applications, by outcome; ${since}`,
+    () => counts().outcomes.map((value, i) => ({ labels: { decision: OUTCOMES[i]! }, value })),
+  )
+  addCounter(
+    registry,
+    'loan_challenger_pairs_total',
+    `Committed applications by the champion's and the challenger's outcome; ${since}`,
+    () =>
+      counts().pairs.map((value, i) => {
+        const champion = OUTCOMES[Math.floor(i / OUTCOMES.length)]!
+        return { labels: { champion, challenger: OUTCOMES[i % OUTCOMES.length]! }, value }
+      }),
+  )
+  addCounter(registry, 'loan_challenger_dropped_total', 'Its decisions not delivered.', () =>
+    single(counts().dropped),
+  )
+  addCounter(registry, 'loan_challenger_errors_total', 'Its failures.', () =>
+    single(counts().errors),
+  )
+  addGauge(registry, 'loan_challenger_on', '1 when every worker has it decide, else 0.', () =>
+    single(Number(status.challenger !== undefined && counts().workersOff === 0)),
+  )
+  const labels = ['model', 'model_hash']
+  const info = () => {
+    const { challenger } = status
+    if (!challenger) return []
+    return [{ labels: { model: challenger.name, model_hash: challenger.hash }, value: 1 }]
+  }
+  addGauge(registry, 'loan_challenger_info', 'The challenger; always 1.', info, labels)
+}
+
 function addProcess(registry: Registry, status: Status): void {
   addGauge(registry, 'process_resident_memory_bytes', 'Resident memory.', () =>
     single(process.memoryUsage.rss()),
@@ -162,11 +201,18 @@ function addCounter(registry: Registry, name: string, help: string, read: () => 
   })
 }
 
-function addGauge(registry: Registry, name: string, help: string, read: () => Sample[]): void {
+/** @param labels  its labels, where at first there may be no sample to tell */
+function addGauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  read: () => Sample[],
+  labels: readonly string[] = ['topic', 'partition'],
+): void {
   new Gauge({
     name,
     help,
-    labelNames: labelNames(read(), ['topic', 'partition']),
+    labelNames: labelNames(read(), labels),
     registers: [registry],
     collect() {
       // A partition that is another member's now must not linger.

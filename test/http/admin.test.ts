@@ -5,8 +5,11 @@ import { describe, expect, test } from 'bun:test'
 import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { makeAdmin } from '../../src/http/admin.ts'
+import type { Hono } from 'hono'
+import { makeAdmin, makeChallengerAdmin } from '../../src/http/admin.ts'
+import { Counters } from '../../src/metrics/counters.ts'
 import type { Program } from '../../src/scorer/program.ts'
+import type { Status } from '../../src/status.ts'
 import { MODEL_FOLDER, OTHER_MODEL_FOLDER, modelHost } from '../support/model-host.ts'
 
 const TOKEN = 'c0rrect-horse~battery'
@@ -20,14 +23,19 @@ function setUp(token = TOKEN) {
     },
   }
   const host = modelHost(MODEL_FOLDER, user)
-  const app = makeAdmin(host, token)
-  const call = (method: string, path: string, body?: string, bearer = TOKEN) =>
-    app.request(path, {
-      method,
-      ...(body === undefined ? {} : { body }),
-      headers: bearer ? { Authorization: `Bearer ${bearer}` } : {},
-    })
-  return { host, used, call }
+  const counters = new Counters()
+  const status = { counters: () => [counters] } as unknown as Status
+  const caller =
+    (app: Hono) =>
+    (method: string, path: string, body?: string, bearer = TOKEN) =>
+      app.request(path, {
+        method,
+        ...(body === undefined ? {} : { body }),
+        headers: bearer ? { Authorization: `Bearer ${bearer}` } : {},
+      })
+  const call = caller(makeAdmin(host, token))
+  const challenge = caller(makeChallengerAdmin(host, status, token))
+  return { host, used, counters, call, challenge }
 }
 
 const pathBody = (path: string) => JSON.stringify({ path })
@@ -120,4 +128,82 @@ test('an artefact that cannot be used is refused with the reason, and the old on
   }
   expect(host.model).toBe(before)
   expect([host.swaps, host.refusals, used.length]).toEqual([0, 2, 0])
+})
+
+describe('a challenger', () => {
+  const hashOf = (hash: Uint8Array | undefined) => hash && Buffer.from(hash).toString('hex')
+
+  test('is set, told with its counts, and ended; the champion is the same all the time', async () => {
+    const { host, used, counters, challenge } = setUp()
+    const { hash } = host.model
+    const set = await challenge('POST', '/', pathBody(OTHER_MODEL_FOLDER))
+    expect(set.status).toBe(200)
+    counters.addPair(0, 6)
+    counters.addPair(2, 2)
+    const body = (await (await challenge('GET', '/')).json()) as Record<string, unknown>
+    expect(body).toEqual({
+      challenger: {
+        name: host.challenger!.name,
+        hash: host.challenger!.hash,
+        path: OTHER_MODEL_FOLDER,
+        since: new Date(host.challenger!.sinceMs).toISOString(),
+      },
+      workers_off: 0,
+      decisions: 8,
+      agreement: 0.75,
+      pairs: {
+        approved: { approved: 6, rejected: 0, referred: 2 },
+        rejected: { approved: 0, rejected: 0, referred: 0 },
+        referred: { approved: 0, rejected: 0, referred: 0 },
+      },
+      errors: 0,
+      dropped: 0,
+    })
+    expect((await challenge('DELETE', '/')).status).toBe(200)
+    // To end what has ended is no mistake, and nobody is troubled.
+    expect((await challenge('DELETE', '/')).status).toBe(200)
+    expect(used.map((program) => hashOf(program.modelHash))).toEqual([hash, hash])
+    expect(used.map((program) => program.challenger === undefined)).toEqual([false, true])
+    expect(host.challenger).toBeUndefined()
+    expect(host.swaps).toBe(0)
+  })
+
+  test('stays when the champion changes and is rolled back', async () => {
+    const { host, used, call, challenge } = setUp()
+    await challenge('POST', '/', pathBody(MODEL_FOLDER))
+    const { hash } = host.challenger!
+    await call('POST', '/', pathBody(OTHER_MODEL_FOLDER))
+    await call('POST', '/rollback')
+    expect(used.map((program) => hashOf(program.challenger?.modelHash))).toEqual([hash, hash, hash])
+    expect(host.challenger!.hash).toBe(hash)
+  })
+
+  test('that cannot be used is refused with the reason, and the one before goes on', async () => {
+    const { host, used, challenge } = setUp()
+    await challenge('POST', '/', pathBody(OTHER_MODEL_FOLDER))
+    const before = host.challenger
+    const response = await challenge('POST', '/', pathBody('nowhere'))
+    expect(response.status).toBe(422)
+    expect(((await response.json()) as { error: string }).error).toContain('nowhere')
+    expect((await challenge('POST', '/', '{}')).status).toBe(400)
+    expect(host.challenger).toBe(before)
+    expect(used.length).toBe(1)
+  })
+
+  test.each([
+    ['no token', '', 401],
+    ['a wrong token', 'wrong', 401],
+  ])('is neither told nor changed with %s', async (_, bearer, code) => {
+    const { used, challenge } = setUp()
+    for (const method of ['GET', 'POST', 'DELETE']) {
+      const body = method === 'POST' ? pathBody(OTHER_MODEL_FOLDER) : undefined
+      expect((await challenge(method, '/', body, bearer)).status).toBe(code)
+    }
+    expect(used).toEqual([])
+  })
+
+  test('is refused where no token is set', async () => {
+    const { challenge } = setUp('')
+    expect((await challenge('DELETE', '/')).status).toBe(403)
+  })
 })

@@ -1,6 +1,7 @@
 // Health and metrics, answered from counters as a worker would leave them.
 
 import { expect, test } from 'bun:test'
+import { challengerCounts } from '../../src/metrics/challenger.ts'
 import { makeApp } from '../../src/http/app.ts'
 import { Counters } from '../../src/metrics/counters.ts'
 import { modelHost } from '../support/model-host.ts'
@@ -33,6 +34,7 @@ function statusOf(parts: Partial<Status> & { all?: PartitionStatus[] } = {}): St
     notReady: '',
     version: { program: '1.2.3', librdkafka: '2.15.1' },
     model: { name: 'm', hash: 'aa' },
+    challenger: undefined,
     policy: { name: 'p', hash: 'bb' },
     reasons: [
       { code: 'FIRST', fields: [] },
@@ -139,4 +141,57 @@ test('other paths are not found, and answers carry security headers', async () =
   const response = await get(statusOf(), '/nothing')
   expect(response.status).toBe(404)
   expect(response.headers.get('x-content-type-options')).toBe('nosniff')
+})
+
+/** A worker's counters since a program, with so many records of one pair. */
+function challenged(since: number, pair: number, count: number): Counters {
+  const counters = new Counters()
+  counters.startChallenger(since)
+  counters.addChallengerOutcome(pair % 3, count)
+  counters.addPair(pair, count)
+  counters.add('challengerErrors', 1)
+  counters.add('challengerDropped', 2)
+  return counters
+}
+
+test('a challenger is in health and metrics, with its outcomes and how they compare', async () => {
+  const workers = [challenged(4, 1, 10), challenged(4, 8, 5)]
+  const status = statusOf({ challenger: { name: 'rival', hash: 'cc' }, counters: () => workers })
+  const health = (await (await get(status, '/healthz')).json()) as { challenger: unknown }
+  expect(health.challenger).toEqual({ name: 'rival', hash: 'cc', workers_off: 0 })
+  const lines = (await (await get(status, '/metrics')).text()).split('\n')
+  for (const line of [
+    'loan_challenger_decisions_total{decision="rejected"} 10',
+    'loan_challenger_decisions_total{decision="referred"} 5',
+    'loan_challenger_pairs_total{champion="approved",challenger="rejected"} 10',
+    'loan_challenger_pairs_total{champion="referred",challenger="referred"} 5',
+    'loan_challenger_pairs_total{champion="rejected",challenger="approved"} 0',
+    'loan_challenger_dropped_total 4',
+    'loan_challenger_errors_total 2',
+    'loan_challenger_on 1',
+    'loan_challenger_info{model="rival",model_hash="cc"} 1',
+  ]) {
+    expect(lines).toContain(line)
+  }
+})
+
+test('a challenger that a worker has given up is not on, nor one that there is not', async () => {
+  const counters = challenged(1, 0, 1)
+  counters.set('challengerOff', 1)
+  const given = { counters: () => [counters] }
+  const up = statusOf({ ...given, challenger: { name: 'rival', hash: 'cc' } })
+  for (const status of [up, statusOf(given)]) {
+    const lines = (await (await get(status, '/metrics')).text()).split('\n')
+    expect(lines).toContain('loan_challenger_on 0')
+  }
+  // Given up under a program that the worker has yet to leave: the next one is not off.
+  counters.programWanted = 2
+  expect(challengerCounts([counters]).workersOff).toBe(0)
+})
+
+test('pairs of models before do not count, their errors and losses do', () => {
+  const counts = challengerCounts([challenged(2, 0, 7), challenged(3, 4, 11)])
+  expect(counts.pairs).toEqual([0, 0, 0, 0, 11, 0, 0, 0, 0])
+  expect(counts.outcomes).toEqual([0, 11, 0])
+  expect([counts.errors, counts.dropped]).toEqual([2, 4])
 })

@@ -2,7 +2,14 @@
 // program decides without Kafka.
 
 import { expect } from 'bun:test'
-import { type Input, type ReadRecord, TOPICS, expectedOutcomes, header } from './applications.ts'
+import {
+  type Input,
+  type ReadRecord,
+  TOPICS,
+  defaultProgram,
+  expectedOutcomes,
+  header,
+} from './applications.ts'
 
 /**
  * Checks all decisions and dead letters against the inputs.
@@ -33,6 +40,27 @@ export function expectExactlyOneOutcome(
       .sort((a, b) => a.offset - b.offset)
     expect(letters as unknown[]).toEqual(dead)
   }
+}
+
+/**
+ * Checks a challenger's decisions: byte for byte what its model decides as the champion, in order.
+ *
+ * @param model  folder of the challenger's artefact
+ * @returns how many there must be
+ */
+export function expectChallenger(
+  inputs: readonly Input[],
+  decisions: readonly ReadRecord[][],
+  model: string,
+  topic: string = TOPICS.applications,
+): number {
+  const outcomes = expectedOutcomes(inputs, topic, defaultProgram(model))
+  const expected = outcomes.map((all) => all.flatMap((o) => ('decision' in o ? [o.decision] : [])))
+  for (const [partition, due] of expected.entries()) {
+    const actual = decisions[partition]!.map((record) => record.value!)
+    expectSame(actual, due, `challenger, partition ${partition}`)
+  }
+  return expected.flat().length
 }
 
 /** Like toEqual, but tells of the first difference alone: these lists are long. */
