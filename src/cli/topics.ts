@@ -84,10 +84,17 @@ function inSyncReplicas({ settings, origins }: Config): number {
   return replicas
 }
 
-type Plans = { applications: TopicPlan; decisions: TopicPlan; deadLetters: TopicPlan }
+type Plans = {
+  applications: TopicPlan
+  decisions: TopicPlan
+  deadLetters: TopicPlan
+  challenger: TopicPlan | undefined
+}
 
-/** The three topics as the settings want them. */
-function topicPlans({ settings }: Config, inSync: number): Plans {
+/** The topics as the settings want them; the challenger's when it is set, or its model. */
+function topicPlans({ settings, origins }: Config, inSync: number): Plans {
+  const wantsChallenger =
+    settings['challenger.model.path'] !== '' || origins.has('topic.challenger')
   const plan = (topic: string) => ({
     topic,
     partitions: settings['topic.partitions'],
@@ -101,6 +108,7 @@ function topicPlans({ settings }: Config, inSync: number): Plans {
     applications: plan(settings['topic.applications']),
     decisions: plan(settings['topic.decisions']),
     deadLetters: plan(settings['topic.dead.letters']),
+    challenger: wantsChallenger ? plan(settings['topic.challenger']) : undefined,
   }
 }
 
@@ -114,8 +122,9 @@ const DEAD_LETTER_HEADERS_BYTES = 64 * 1024
 const MESSAGE_BYTES_MAX = 2 ** 31 - 1
 
 function reportOnAll(admin: Admin, plans: Plans, checkOnly: boolean): Report[] {
-  const { applications, decisions, deadLetters } = plans
-  const reports = [applications, decisions].map((plan) => reportOn(admin, plan, checkOnly))
+  const { applications, decisions, deadLetters, challenger } = plans
+  const simple = [applications, decisions, ...(challenger ? [challenger] : [])]
+  const reports = simple.map((plan) => reportOn(admin, plan, checkOnly))
   const isThere = reports[0]!.state !== 'missing'
   const bytes = isThere ? messageBytesOf(admin, applications.topic) : undefined
   if (bytes === undefined) return [...reports, reportOn(admin, deadLetters, checkOnly)]

@@ -36,6 +36,15 @@ describe.skipIf(unavailable !== undefined)(
       expect(after.out).toContain('loan_decisions: as it should be')
     })
 
+    test('the challenger’s topic is made once it or its model is set', async () => {
+      expect((await topics('--check')).out).not.toContain('challenger')
+      const model = ['--set', 'challenger.model.path=anywhere']
+      expect((await topics('--check', ...model)).out).toContain('challenger: missing')
+      const made = await topics('--set', 'topic.challenger=rival')
+      expect(made.out).toContain('rival: made')
+      expect((await topics(...model)).out).toContain('loan_decisions.challenger: made')
+    })
+
     test('what differs is named with what it is and what is wanted', async () => {
       await topics()
       const args = ['--set', 'topic.partitions=8', '--set', 'topic.retention.ms=1000', '--json']
