@@ -8,14 +8,17 @@ import { ApplicationEncoder } from '../../src/applications/application.ts'
 import { Generator } from '../../src/applications/generator.ts'
 import { Producer } from '../../src/rdkafka/producer.ts'
 import {
+  CHALLENGER_TOPIC,
   type Input,
   TOPICS,
   defaultProgram,
+  expectedOutcomes,
   header,
   makeInputs,
   readTopic,
   send,
 } from '../support/applications.ts'
+import { OTHER_MODEL_FOLDER } from '../support/model-host.ts'
 import { KafkaCluster } from '../support/kafka.ts'
 import { expectExactlyOneOutcome } from '../support/outcomes.ts'
 import { WorkerProcess } from '../support/worker-process.ts'
@@ -103,6 +106,52 @@ describe.skipIf(unavailable !== undefined)(
       )
       const seen = readTopic(cluster.bootstrapServers, topics.decisions, PARTITIONS).flat().length
       expect(uncommitted.flat().length).toBeGreaterThan(seen)
+    })
+
+    test('with a challenger the champion is exactly-once over kill -9 too, and the rival’s bytes are its own', async () => {
+      const topics = await makeTopics('challenged')
+      const rivals = `challenged.${CHALLENGER_TOPIC}`
+      await cluster.createTopic(rivals, { partitions: PARTITIONS })
+      const inputs = makeInputs(200_000, PARTITIONS, 0.01)
+      send(cluster.bootstrapServers, inputs, topics.applications)
+      const challenged = {
+        ...settings(topics),
+        'topic.challenger': rivals,
+        'challenger.model.path': OTHER_MODEL_FOLDER,
+      }
+      for (const decided of [20_000, 60_000]) {
+        await using worker = new WorkerProcess({
+          ...challenged,
+          'batch.records': 100,
+          'commit.interval.ms': 300,
+        })
+        await worker.reaches('loan_records_total', decided / 4)
+        worker.process.kill('SIGKILL')
+        await worker.process.exited
+      }
+      await using worker = new WorkerProcess(challenged)
+      await worker.caughtUp(PARTITIONS, 60_000)
+      const dropped = await worker.metric('loan_challenger_dropped_total')
+      const decided = await worker.metric('loan_decisions_total')
+      expect(await worker.metric('loan_challenger_decisions_total')).toBe(decided)
+      expect(await worker.stop()).toBe(0)
+      expectOutcomes(inputs, topics)
+      // The challenger's are best effort over a kill: some may be missing, some there twice.
+      const read = readTopic(cluster.bootstrapServers, rivals, PARTITIONS)
+      const program = defaultProgram(OTHER_MODEL_FOLDER)
+      for (const [partition, outcomes] of expectedOutcomes(
+        inputs,
+        topics.applications,
+        program,
+      ).entries()) {
+        const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1')
+        const due = new Set(outcomes.flatMap((o) => ('decision' in o ? [hex(o.decision)] : [])))
+        const there = new Set(read[partition]!.map(({ value }) => hex(value!)))
+        expect([...there].filter((bytes) => !due.has(bytes)).length).toBe(0)
+        expect(there.size).toBeGreaterThan(0)
+      }
+      // The last worker was stopped in order: at least what it decided is there.
+      expect(read.flat().length).toBeGreaterThanOrEqual(decided - dropped)
     })
 
     test('records too large for the dead letters go there without their value, and harm no other', async () => {
