@@ -11,6 +11,9 @@ import { withChallenger } from './scorer/challenger.ts'
 import { type Model, type Program, type ProgramParts, makeProgram } from './scorer/program.ts'
 import { warmUp } from './scorer/warm-up.ts'
 
+/** The machine code is hot from the program before: this finds what cannot run at all. */
+const WARM_TURNS = 10
+
 export type ModelVersion = { folder: string; name: string; hash: string; sinceMs: number }
 
 /** What the host gives new programs to; resolves when every partition is decided by it. */
@@ -104,7 +107,7 @@ export class ModelHost {
       try {
         artefact = loadArtefact(resolve(folder))
         program = withChallenger(this.current.program, artefact)
-        warmUp(module, program)
+        warmUp(module, program, WARM_TURNS)
       } catch (error) {
         log.error({ folder }, `challenger refused, nothing changes: ${messageOf(error)}`)
         throw error
@@ -153,7 +156,7 @@ export class ModelHost {
   private prepare(folder: string): Loaded {
     const { module, parts } = this.options
     const program = makeProgram(parts, loadArtefact(folder))
-    warmUp(module, program)
+    warmUp(module, program, WARM_TURNS)
     return { program, version: versionOf(program, folder) }
   }
 

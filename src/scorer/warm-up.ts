@@ -18,8 +18,16 @@ const TIME_MAX_MS = 400
 const SETTLED_RATIO = 1.5
 const SETTLED_TURNS = 100
 
-/** Runs blocks and single records through all stages until their times settle. */
-export function warmUp(module: WebAssembly.Module, program: Program): void {
+/**
+ * Runs blocks and single records through all stages until their times settle.
+ *
+ * @param turnsMax  bound of the turns; a few are enough for a module that is hot already
+ */
+export function warmUp(
+  module: WebAssembly.Module,
+  program: Program,
+  turnsMax: number = TURNS_MAX,
+): void {
   const record = sampleRecord(program.applicationSchema)
   const engine = new Engine(module, program, {
     records: BATCH_RECORDS,
@@ -34,7 +42,7 @@ export function warmUp(module: WebAssembly.Module, program: Program): void {
   const startedMs = performance.now()
   let best = Number.POSITIVE_INFINITY
   let settled = 0
-  for (let turn = 0; turn < TURNS_MAX && settled < SETTLED_TURNS; turn++) {
+  for (let turn = 0; turn < turnsMax && settled < SETTLED_TURNS; turn++) {
     const started = Bun.nanoseconds()
     for (const records of [BATCH_RECORDS, 1]) {
       engine.decide(records)
