@@ -1,19 +1,10 @@
 // Rows of doubles to raw scores, and nothing else: no records, no schemas, no policy.
 
-import { IMAGE_LANES_AT } from '../../assembly/layout.ts'
-import type { SchemaVersion } from '../avro/schema-files.ts'
+import { IMAGE_PLAN, PLAN_ROWS } from '../../assembly/layout.ts'
 import { assert } from '../errors.ts'
 import type { Artefact } from './artefact.ts'
 import { Engine } from './engine.ts'
-import type { Program } from './program.ts'
-
-const NO_SCHEMA: SchemaVersion = {
-  path: '',
-  version: 0,
-  fingerprint: 0n,
-  schema: { kind: 'record', name: '', aliases: [], fields: [] },
-  json: null,
-}
+import { scoringProgram } from './scoring-program.ts'
 
 export class RowScorer {
   /** Doubles a row. */
@@ -23,7 +14,9 @@ export class RowScorer {
   /** @param rowsMax  most rows of a call */
   constructor(module: WebAssembly.Module, artefact: Artefact, rowsMax: number) {
     this.width = artefact.manifest.features.length
-    this.engine = new Engine(module, scoringProgram(artefact), { records: rowsMax, inputBytes: 1 })
+    const columns = artefact.manifest.features.map((feature) => feature.field)
+    const program = scoringProgram(artefact.tables, columns)
+    this.engine = new Engine(module, program, { records: rowsMax, inputBytes: 1 })
   }
 
   /**
@@ -42,24 +35,6 @@ export class RowScorer {
 
 /** The kernels that score with these tables, for people. */
 export function kernelsOf(tables: Uint8Array): string[] {
-  const view = new DataView(tables.buffer, tables.byteOffset)
-  const lone = view.getUint32(IMAGE_LANES_AT, true) === 0 ? [] : ['one row']
-  return ['128 rows', '64 rows', '32 rows', '16 rows', ...lone]
-}
-
-function scoringProgram(artefact: Artefact): Program {
-  return {
-    modelName: artefact.manifest.name,
-    modelHash: artefact.modelHash,
-    policyName: '',
-    policyHash: new Uint8Array(32),
-    tables: artefact.tables,
-    columns: artefact.manifest.features.map((feature) => feature.field),
-    writers: [],
-    policyTable: new Uint8Array(128),
-    reasons: [],
-    reasonTexts: [],
-    decisionSchema: NO_SCHEMA,
-    applicationSchema: NO_SCHEMA,
-  }
+  const rows = [...new Set(tables.subarray(IMAGE_PLAN, IMAGE_PLAN + PLAN_ROWS))]
+  return rows.sort((a, b) => b - a).map((count) => (count === 1 ? 'one row' : `${count} rows`))
 }
