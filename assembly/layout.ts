@@ -142,7 +142,7 @@ export const DECODE_LONG_AS_FLOAT = 19
 // ---- Model image: what the compiler writes into tables.bin, position-independent (offsets from
 // its first byte). Layout changes raise IMAGE_VERSION.
 export const IMAGE_MAGIC_VALUE = 0x544d534c // "LSMT"
-export const IMAGE_VERSION_VALUE = 2
+export const IMAGE_VERSION_VALUE = 3
 export const IMAGE_MAGIC = 0
 export const IMAGE_VERSION = 4
 /** u32: bytes of the whole image. */
@@ -156,9 +156,9 @@ export const IMAGE_COLUMNS = 20
 export const IMAGE_TREES = 24
 /** u32: leaf values kept a tree (the most leaves of any tree, rounded up). */
 export const IMAGE_LEAF_STRIDE = 28
-/** u32: splits of the tree with most splits: steps a group of trees takes in the one-row kernel. */
+/** u32: splits of the tree with most splits: steps a group of trees takes in the lanes. */
 export const IMAGE_STEPS = 32
-/** u32: offsets of the sections. The lanes' offset is 0 when the model has too many columns. */
+/** u32: offsets of the sections. Of lanes and nodes one is there at most, the other's is 0. */
 export const IMAGE_ENTRIES_AT = 36
 export const IMAGE_SPLIT_COUNTS_AT = 40
 export const IMAGE_SPLITS_AT = 44
@@ -175,14 +175,21 @@ export const IMAGE_FLOAT32 = 80
 export const IMAGE_IDENTITY = 84
 /** 32 bytes: SHA-256 of model hash, name and features, which binds the manifest to the tables. */
 export const IMAGE_BINDING = 88
-export const IMAGE_HEADER_BYTES = 128
+export const IMAGE_NODES_AT = 120
+/** u8[128]: when n rows are left, up to 128, the next kernel takes as many as byte n - 1 says. */
+export const IMAGE_PLAN = 128
+export const IMAGE_HEADER_BYTES = 256
+/** Rows that the largest kernel takes, and a plan knows of. */
+export const PLAN_ROWS = 128
 
 /** Rows a step of the block kernel takes. */
 export const BLOCK_ROWS = 64
-/** Columns the one-row kernel can look up: two registers of 16. */
+/** Columns the kernel of lanes can look up: two registers of 16. */
 export const LANE_COLUMNS_MAX = 32
-/** Trees the one-row kernel takes at once: two registers of 16, or one for the last up to 16. */
+/** Trees the kernel of lanes takes at once: two registers of 16, or one for the last up to 16. */
 export const LANE_TREES = 32
+/** Least bytes of a row's bins: the walking kernel reads, and ignores, one for each leaf number. */
+export const BINS_BYTES_MIN = 256
 
 // Entry of the quantiser: one a feature, missing type and range of at most 255 thresholds.
 /** f64: cell of x = clamp((x - low) * scale, 0, last). */
@@ -230,11 +237,26 @@ export const SPLIT_BIN = 16
 export const SPLIT_COLUMN_AT = 32
 export const SPLIT_BYTES = 48
 
-// Step of the one-row kernel, for one register of 16 trees: parent leaf, column, bin; u8 x 16 each.
+// Step of the kernel of lanes, for one register of 16 trees: parent leaf, column, bin; u8 x 16 each.
 export const LANE_PARENT = 0
 export const LANE_COLUMN = 16
 export const LANE_BIN = 32
 export const LANE_BYTES = 48
+
+// Node of the walking kernel: u32. Node i of eight neighbouring trees lies in eight neighbouring
+// words, which makes a node's number a byte offset that all eight share.
+/** Bin (biased), in the lowest byte; of a leaf the greatest, which no row's bin exceeds. */
+export const NODE_LEAF_BIN = 0x7f
+/** Set in a split, clear in a leaf. */
+export const NODE_IS_SPLIT = 1 << 8
+/** Number of the left child, 9 bits; the right one is the next. A leaf names itself. */
+export const NODE_LEFT_SHIFT = 9
+/** Column, 14 bits; of a leaf its number. */
+export const NODE_COLUMN_SHIFT = 18
+export const NODE_COLUMNS_MAX = 1 << 14
+/** Trees the walking kernel takes at once, and the bytes of their nodes of one number. */
+export const NODE_TREES = 8
+export const NODE_BYTES = 4 * NODE_TREES
 
 // ---- Policy: header, then rules.
 /** f64: margins at or above are rejected; above the second (and below the first) referred. */

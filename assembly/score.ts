@@ -19,33 +19,25 @@ import {
   CONTEXT_MARGINS,
   CONTEXT_ROWS,
   CONTEXT_ROW_BYTES,
-  IMAGE_BASE,
   IMAGE_COLUMNS,
   IMAGE_DIVISOR,
   IMAGE_FLOAT32,
   IMAGE_LANES_AT,
-  IMAGE_LEAF_STRIDE,
-  IMAGE_LEAVES_AT,
+  IMAGE_PLAN,
   IMAGE_SPLITS_AT,
   IMAGE_SPLIT_COUNTS_AT,
-  IMAGE_STEPS,
   IMAGE_TREES,
-  LANE_BIN,
-  LANE_BYTES,
-  LANE_COLUMN,
-  LANE_PARENT,
-  LANE_TREES,
+  PLAN_ROWS,
   SPLIT_BIN,
   SPLIT_BYTES,
   SPLIT_COLUMN_AT,
   SPLIT_PARENT,
 } from './layout'
+import { descend } from './descend'
+import { sumOfLanes } from './lanes'
 import { quantiseRow, quantiseRows } from './quantise'
-
-/** Up to so many left-over rows go through the one-row kernel; 16 rows at once cost more. */
-const SINGLE_ROWS_MAX = 12
-/** From so many on a whole block of 64 rows costs no more than 32 rows and the rest one by one. */
-const BLOCK_ROWS_MIN = 32 + SINGLE_ROWS_MAX + 1
+import { sumLeaves } from './sum'
+import { sumOfWalks } from './walk'
 
 /** Scores rows 0 to n - 1 into the margins. Rows up to the next multiple of 64 may be read. */
 export function score(context: usize, n: i32): void {
@@ -54,23 +46,29 @@ export function score(context: usize, n: i32): void {
   else scoreRows<f64>(context, image, n)
 }
 
-/** T: what the sum is kept as. */
+/** T: what the sum is kept as. The model's plan says which kernel is best for how many rows. */
 function scoreRows<T>(context: usize, image: usize, n: i32): void {
-  const lanes = load<u32>(image, IMAGE_LANES_AT) != 0
   let row = 0
-  for (; n - row >= 2 * BLOCK_ROWS; row += 2 * BLOCK_ROWS) scoreSome<T>(context, row, 128)
   while (row < n) {
-    const left = n - row
-    if (lanes && left <= SINGLE_ROWS_MAX) {
-      scoreRow<T>(context, row)
-      row++
-      continue
-    }
-    const rows =
-      left >= BLOCK_ROWS_MIN ? BLOCK_ROWS : left > 16 + (lanes ? SINGLE_ROWS_MAX : 0) ? 32 : 16
-    scoreSome<T>(context, row, rows)
+    const left = <usize>min(n - row, PLAN_ROWS)
+    const rows = <i32>load<u8>(image + left - 1, IMAGE_PLAN)
+    if (rows == 1) scoreRow<T>(context, row)
+    else scoreSome<T>(context, row, rows)
     row += rows
   }
+}
+
+/** One row. */
+function scoreRow<T>(context: usize, rowIndex: i32): void {
+  const image = <usize>load<u32>(context, CONTEXT_IMAGE)
+  const bins = <usize>load<u32>(context, CONTEXT_BINS)
+  const rowBytes = <usize>load<u32>(context, CONTEXT_ROW_BYTES)
+  quantiseRow(image, <usize>load<u32>(context, CONTEXT_ROWS) + <usize>rowIndex * rowBytes, bins)
+  const sum = load<u32>(image, IMAGE_LANES_AT)
+    ? sumOfLanes<T>(image, bins, <usize>load<u32>(context, CONTEXT_LEAF_INDICES))
+    : sumOfWalks<T>(image, bins)
+  const margins = <usize>load<u32>(context, CONTEXT_MARGINS)
+  store<f64>(margins + ((<usize>rowIndex) << 3), sum / load<f64>(image, IMAGE_DIVISOR))
 }
 
 /** 16, 32, 64 or 128 rows at once. */
@@ -264,162 +262,4 @@ function findLeaves16(
 function descendSplit(leaf: v128, split: usize, bins: usize, next: v128): v128 {
   const x = v128.load(bins + <usize>load<u32>(split, SPLIT_COLUMN_AT))
   return descend(leaf, v128.load(split, SPLIT_PARENT), x, v128.load(split, SPLIT_BIN), next)
-}
-
-function descend(leaf: v128, parent: v128, x: v128, bin: v128, right: v128): v128 {
-  const goesRight = v128.and(i8x16.eq(leaf, parent), i8x16.gt_s(x, bin))
-  return i8x16.max_u(leaf, v128.and(goesRight, right))
-}
-
-/** Sums the leaf values of 16 rows in tree order, the 16 sums in registers. */
-function sumLeaves<T>(image: usize, indices: usize, margins: usize): void {
-  const trees = <usize>load<u32>(image, IMAGE_TREES)
-  const leafBytes = (<usize>load<u32>(image, IMAGE_LEAF_STRIDE)) << 3
-  let leaves = image + <usize>load<u32>(image, IMAGE_LEAVES_AT)
-  const base = v128.load64_splat(image, IMAGE_BASE)
-  let s0 = base
-  let s1 = base
-  let s2 = base
-  let s3 = base
-  let s4 = base
-  let s5 = base
-  let s6 = base
-  let s7 = base
-  for (let tree: usize = 0; tree < trees; tree++) {
-    s0 = addLeaves<T>(s0, leaves, indices)
-    s1 = addLeaves<T>(s1, leaves, indices + 2)
-    s2 = addLeaves<T>(s2, leaves, indices + 4)
-    s3 = addLeaves<T>(s3, leaves, indices + 6)
-    s4 = addLeaves<T>(s4, leaves, indices + 8)
-    s5 = addLeaves<T>(s5, leaves, indices + 10)
-    s6 = addLeaves<T>(s6, leaves, indices + 12)
-    s7 = addLeaves<T>(s7, leaves, indices + 14)
-    indices += BLOCK_ROWS
-    leaves += leafBytes
-  }
-  const divisor = v128.load64_splat(image, IMAGE_DIVISOR)
-  v128.store(margins, f64x2.div(s0, divisor))
-  v128.store(margins, f64x2.div(s1, divisor), 16)
-  v128.store(margins, f64x2.div(s2, divisor), 32)
-  v128.store(margins, f64x2.div(s3, divisor), 48)
-  v128.store(margins, f64x2.div(s4, divisor), 64)
-  v128.store(margins, f64x2.div(s5, divisor), 80)
-  v128.store(margins, f64x2.div(s6, divisor), 96)
-  v128.store(margins, f64x2.div(s7, divisor), 112)
-}
-
-/**
- * Adds the leaf values of two neighbouring rows. The sum of two floats, added as doubles and then
- * rounded, is the float that adding floats gives: 53 bits are more than twice 24 and two.
- */
-function addLeaves<T>(sums: v128, leaves: usize, indices: usize): v128 {
-  const first = v128.load64_zero(leaves + ((<usize>load<u8>(indices)) << 3))
-  const second = leaves + ((<usize>load<u8>(indices, 1)) << 3)
-  const sum = f64x2.add(sums, v128.load_lane<f64>(second, first, 1))
-  if (sizeof<T>() == 8) return sum
-  return f64x2.promote_low_f32x4(f32x4.demote_f64x2_zero(sum))
-}
-
-function addLeaf<T>(sum: f64, leaf: f64): f64 {
-  return sizeof<T>() == 8 ? sum + leaf : <f64>(<f32>(sum + leaf))
-}
-
-/**
- * One row. The lanes are trees: two registers hold the row's bins, and each step looks up, for 32
- * trees at once, the column that the tree's next split compares; of the last group of trees, if it
- * has no more than 16, for 16. Trees with fewer splits are padded with parent 255, which no leaf
- * reaches before its last step. While a group descends, the leaf values of the group before are
- * added: the sum waits for each addition, and the steps do not.
- */
-function scoreRow<T>(context: usize, rowIndex: i32): void {
-  const image = <usize>load<u32>(context, CONTEXT_IMAGE)
-  const trees = <usize>load<u32>(image, IMAGE_TREES)
-  const steps = <usize>load<u32>(image, IMAGE_STEPS)
-  const leafBytes = (<usize>load<u32>(image, IMAGE_LEAF_STRIDE)) << 3
-  const bins = <usize>load<u32>(context, CONTEXT_BINS)
-  const rowBytes = <usize>load<u32>(context, CONTEXT_ROW_BYTES)
-  quantiseRow(image, <usize>load<u32>(context, CONTEXT_ROWS) + <usize>rowIndex * rowBytes, bins)
-  const low = v128.load(bins)
-  const high = v128.load(bins, 16)
-  const one = i8x16.splat(1)
-  const indices = <usize>load<u32>(context, CONTEXT_LEAF_INDICES)
-  const lastIndex = indices + trees
-  let lane = image + <usize>load<u32>(image, IMAGE_LANES_AT)
-  let leaves = image + <usize>load<u32>(image, IMAGE_LEAVES_AT)
-  let sum = load<f64>(image, IMAGE_BASE)
-  /** Where the indices that are not yet summed start, and where the next ones go. */
-  let summed = indices
-  let index = indices
-  while (index + 16 < lastIndex) {
-    let i0 = i64x2.splat(0)
-    let i1 = i64x2.splat(0)
-    let next = one
-    const end = lane + steps * (2 * LANE_BYTES)
-    const adding = lane + min(steps, index - summed) * (2 * LANE_BYTES)
-    while (lane < adding) {
-      sum = addLeaf<T>(sum, load<f64>(leaves + ((<usize>load<u8>(summed)) << 3)))
-      leaves += leafBytes
-      summed++
-      i0 = descendLane(i0, lane, low, high, next)
-      i1 = descendLane(i1, lane + LANE_BYTES, low, high, next)
-      next = i8x16.add(next, one)
-      lane += 2 * LANE_BYTES
-    }
-    while (lane < end) {
-      i0 = descendLane(i0, lane, low, high, next)
-      i1 = descendLane(i1, lane + LANE_BYTES, low, high, next)
-      next = i8x16.add(next, one)
-      lane += 2 * LANE_BYTES
-    }
-    v128.store(index, i0)
-    v128.store(index, i1, 16)
-    index += LANE_TREES
-  }
-  if (index < lastIndex) {
-    let leaf = i64x2.splat(0)
-    let next = one
-    const end = lane + steps * LANE_BYTES
-    const adding = lane + min(steps, index - summed) * LANE_BYTES
-    while (lane < adding) {
-      sum = addLeaf<T>(sum, load<f64>(leaves + ((<usize>load<u8>(summed)) << 3)))
-      leaves += leafBytes
-      summed++
-      leaf = descendLane(leaf, lane, low, high, next)
-      next = i8x16.add(next, one)
-      lane += LANE_BYTES
-    }
-    while (lane < end) {
-      leaf = descendLane(leaf, lane, low, high, next)
-      next = i8x16.add(next, one)
-      lane += LANE_BYTES
-    }
-    v128.store(index, leaf)
-  }
-  for (; summed < lastIndex; summed++) {
-    sum = addLeaf<T>(sum, load<f64>(leaves + ((<usize>load<u8>(summed)) << 3)))
-    leaves += leafBytes
-  }
-  const margins = <usize>load<u32>(context, CONTEXT_MARGINS)
-  store<f64>(margins + ((<usize>rowIndex) << 3), sum / load<f64>(image, IMAGE_DIVISOR))
-}
-
-function descendLane(leaf: v128, lane: usize, low: v128, high: v128, next: v128): v128 {
-  const x = lookUp(low, high, v128.load(lane, LANE_COLUMN))
-  return descend(leaf, v128.load(lane, LANE_PARENT), x, v128.load(lane, LANE_BIN), next)
-}
-
-/**
- * Bytes of a 32-byte table by index. A column of the first register is stored as it is, one of the
- * second as 128 + (column - 16): swizzle gives 0 for an index of 128 or more, so each side of the
- * `or` answers for its own half. No index lies between 16 and 127, where the relaxed form, which is
- * one instruction instead of two, would depend on the machine.
- */
-function lookUp(low: v128, high: v128, column: v128): v128 {
-  const highColumn = v128.xor(column, i8x16.splat(-128))
-  return v128.or(swizzle(low, column), swizzle(high, highColumn))
-}
-
-function swizzle(table: v128, index: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return i8x16.relaxed_swizzle(table, index)
-  return i8x16.swizzle(table, index)
 }

@@ -8,6 +8,7 @@
 // view that JavaScript has of it must be made again.
 
 import {
+  BINS_BYTES_MIN,
   BLOCK_ROWS,
   CONTEXT_BINS,
   CONTEXT_BYTES,
@@ -30,8 +31,6 @@ const PAGE_BYTES: u64 = 65536
 /** Hosts read addresses as signed numbers. */
 const ADDRESSES: u64 = 2147483648
 const ALIGNMENT: u64 = 64
-/** The one-row kernel loads 32 bins whatever the number of columns. */
-const BINS_MIN: u64 = 32
 
 const context = memory.data(CONTEXT_BYTES, 16)
 /** Rows that there is room for, a multiple of 64. */
@@ -65,7 +64,7 @@ function makeRoom(n: i32): bool {
   const rowsAt = aligned(<u64>image + <u64>load<u32>(image, IMAGE_SIZE))
   const binsAt = aligned(rowsAt + blocks * BLOCK_ROWS * rowBytes)
   // Bins and leaf indices of 128 rows, which the largest kernel takes at once.
-  const indicesAt = aligned(binsAt + max(BINS_MIN, 2 * columns * BLOCK_ROWS))
+  const indicesAt = aligned(binsAt + max<u64>(BINS_BYTES_MIN, 2 * columns * BLOCK_ROWS))
   const marginsAt = aligned(indicesAt + (2 * <u64>load<u32>(image, IMAGE_TREES) + 1) * BLOCK_ROWS)
   const end = marginsAt + blocks * BLOCK_ROWS * 8
   if (end > ADDRESSES) return false

@@ -76,6 +76,11 @@ export function makeBins(forest: Forest): Bins {
   }
 }
 
+/** Bins lie biased by 128, so that a signed comparison orders them. */
+export function biased(bin: number): number {
+  return bin ^ 0x80
+}
+
 function groupKey(split: Split): string {
   const { feature, missing, defaultLeft, categories } = split
   if (!categories) return `${feature}/${missing}`

@@ -62,24 +62,35 @@ export const ZERO_THRESHOLD = 1.0000000180025095e-35
  * @param row  one double a feature, NaN for a missing value
  */
 export function rawScore(forest: Forest, row: ArrayLike<number>): number {
-  return sumLeaves(
-    forest,
-    forest.trees.map((tree) => findLeaf(tree, row)),
-  )
+  return rawScores(forest, [row])[0]!
 }
 
-/** Raw score of a row from the leaf that it ends in in each tree. */
-export function sumLeaves(forest: Forest, leaves: readonly number[]): number {
-  let sum = forest.base ?? 0
+/**
+ * The same of many rows, which walk down one tree before the next: a large forest does not stay in
+ * a core's cache, a tree of it does.
+ *
+ * @param onLeaf  is told the leaf of each row in each tree
+ */
+export function rawScores(
+  forest: Forest,
+  rows: readonly ArrayLike<number>[],
+  onLeaf?: (tree: number, leaf: number) => void,
+): Float64Array {
+  const sums = new Float64Array(rows.length).fill(forest.base ?? 0)
   for (const [i, tree] of forest.trees.entries()) {
-    sum += tree.leaves[leaves[i]!]!
-    if (forest.float32) sum = Math.fround(sum)
+    for (let r = 0; r < rows.length; r++) {
+      const leaf = findLeaf(tree, rows[r]!)
+      const sum = sums[r]! + tree.leaves[leaf]!
+      sums[r] = forest.float32 ? Math.fround(sum) : sum
+      onLeaf?.(i, leaf)
+    }
   }
-  return forest.averaged && forest.trees.length > 0 ? sum / forest.trees.length : sum
+  const count = forest.trees.length
+  return forest.averaged && count > 0 ? sums.map((sum) => sum / count) : sums
 }
 
 /** Number of the leaf that a row ends in. */
-export function findLeaf(tree: Tree, row: ArrayLike<number>): number {
+function findLeaf(tree: Tree, row: ArrayLike<number>): number {
   if (tree.splits.length === 0) return 0
   let node = 0
   while (node >= 0) {

@@ -2,12 +2,12 @@
 // that try every threshold of the model and what lies next to it, and every leaf, and each raw
 // score must equal the slow reference's to the last bit. Every kernel is held to it.
 
-import type { SchemaVersion } from '../avro/schema-files.ts'
+import { IMAGE_PLAN, PLAN_ROWS } from '../../assembly/layout.ts'
 import type { Artefact } from '../scorer/artefact.ts'
 import { Engine } from '../scorer/engine.ts'
-import type { Program } from '../scorer/program.ts'
+import { scoringProgram } from '../scorer/scoring-program.ts'
 import { usageError } from '../errors.ts'
-import { type Forest, type Split, ZERO_THRESHOLD, findLeaf, goesLeft, sumLeaves } from './forest.ts'
+import { type Forest, type Split, ZERO_THRESHOLD, goesLeft, rawScores } from './forest.ts'
 
 /** Values that every feature is given once, whatever its thresholds. */
 const HOSTILE = [
@@ -23,10 +23,8 @@ const HOSTILE = [
   Number.MAX_VALUE,
   -Number.MAX_VALUE,
 ]
-/** Whole blocks: all rows go through the kernel of 128 rows. */
+/** Whole blocks: if the model has use for the kernel of 128 rows, all of them go through it. */
 const BATCH_ROWS = 256
-/** Smaller batches of the same rows: one for each other kernel, the last for that of one row. */
-const PART_ROWS = [64, 32, 16, 8]
 /**
  * Most walks through a tree that the reference makes for either kind of probe. A model beyond it (a
  * hundred thousand leaves or more) is tried by as many probes as fit, which the result states.
@@ -59,6 +57,18 @@ export function checkParity(
   return check.result()
 }
 
+/** A batch whose first `step` rows are scored by one of the model's kernels. */
+type Part = { size: number; step: number }
+
+/** The smallest batch that begins with it, for each kernel that the model's plan has use for. */
+function partsOf(tables: Uint8Array): Part[] {
+  const plan = [...tables.subarray(IMAGE_PLAN, IMAGE_PLAN + PLAN_ROWS)]
+  return [...new Set(plan)].map((rows) => {
+    const size = plan.indexOf(rows) + 1
+    return { size, step: Math.min(rows, size) }
+  })
+}
+
 /** Gathers probes into batches and compares them. */
 class Check {
   /** By tree, 1 for each leaf that a probe ended in. */
@@ -66,6 +76,7 @@ class Check {
   private readonly forest: Forest
   private readonly name: string
   private readonly engine: Engine
+  private readonly parts: Part[]
   private readonly width: number
   private readonly rows: Float64Array
   private filled = 0
@@ -77,10 +88,11 @@ class Check {
     this.width = forest.features.length
     this.reached = forest.trees.map((tree) => new Uint8Array(tree.leaves.length))
     this.rows = new Float64Array(BATCH_ROWS * this.width)
-    this.engine = new Engine(module, scoringProgram(artefact), {
-      records: BATCH_ROWS,
-      inputBytes: 1,
-    })
+    this.parts = partsOf(artefact.tables)
+    const program = scoringProgram(artefact.tables, forest.features)
+    // The last part may reach beyond the batch.
+    const records = BATCH_ROWS + PLAN_ROWS
+    this.engine = new Engine(module, program, { records, inputBytes: 1 })
   }
 
   add(row: ArrayLike<number>): void {
@@ -96,15 +108,17 @@ class Check {
     const count = this.filled
     this.filled = 0
     const { rows, width } = this
-    const expected = Array.from({ length: count }, (_, i) =>
-      this.walk(rows.subarray(i * width, (i + 1) * width)),
-    )
-    this.score(0, BATCH_ROWS)
+    const batch = Array.from({ length: count }, (_, i) => rows.subarray(i * width, (i + 1) * width))
+    const expected = rawScores(this.forest, batch, (tree, leaf) => {
+      this.reached[tree]![leaf] = 1
+    })
+    this.engine.f64.set(rows, this.engine.rowsAt / 8)
+    this.engine.stages.score(BATCH_ROWS)
     this.compare(expected, 0, count)
-    for (const partRows of PART_ROWS) {
-      for (let from = 0; from < count; from += partRows) {
-        this.score(from, partRows)
-        this.compare(expected, from, Math.min(partRows, count - from))
+    for (const { size, step } of this.parts) {
+      for (let from = 0; from < count; from += step) {
+        this.engine.stages.score(size, from)
+        this.compare(expected, from, Math.min(size, count - from))
       }
     }
   }
@@ -120,29 +134,13 @@ class Check {
     }
   }
 
-  /** The reference's raw score, and a note of the leaves it came from. */
-  private walk(row: Float64Array): number {
-    const leaves = this.forest.trees.map((tree, i) => {
-      const leaf = findLeaf(tree, row)
-      this.reached[i]![leaf] = 1
-      return leaf
-    })
-    return sumLeaves(this.forest, leaves)
-  }
-
-  private score(from: number, n: number): void {
-    const { engine, width } = this
-    engine.f64.set(this.rows.subarray(from * width, (from + n) * width), engine.rowsAt / 8)
-    engine.stages.score(n)
-  }
-
-  /** Compares the margins of the batch just scored with those expected from row `from` on. */
-  private compare(expected: readonly number[], from: number, n: number): void {
-    for (let i = 0; i < n; i++) {
+  /** Compares n margins from row `from` on with those expected. */
+  private compare(expected: Float64Array, from: number, n: number): void {
+    for (let i = from; i < from + n; i++) {
       const actual = this.engine.f64[this.engine.marginsAt / 8 + i]!
-      const due = expected[from + i]!
+      const due = expected[i]!
       if (Object.is(due, actual)) continue
-      const row = this.rows.subarray((from + i) * this.width, (from + i + 1) * this.width)
+      const row = this.rows.subarray(i * this.width, (i + 1) * this.width)
       const what = `scores ${actual}, the reference ${due}, on [${row.join(', ')}]`
       throw usageError('parity', `model ${this.name}: ${what}`)
     }
@@ -253,30 +251,4 @@ function nextDouble(x: number, direction: 1n | -1n): number {
   view.setFloat64(0, x)
   view.setBigInt64(0, view.getBigInt64(0) + (x > 0 ? direction : -direction))
   return view.getFloat64(0)
-}
-
-const NO_SCHEMA: SchemaVersion = {
-  path: '',
-  version: 0,
-  fingerprint: 0n,
-  schema: { kind: 'record', name: '', aliases: [], fields: [] },
-  json: null,
-}
-
-/** A program that only scores: rows of the model's features, no schemas and no policy. */
-function scoringProgram(artefact: Artefact): Program {
-  return {
-    modelName: artefact.manifest.name,
-    modelHash: artefact.modelHash,
-    policyName: '',
-    policyHash: new Uint8Array(32),
-    tables: artefact.tables,
-    columns: artefact.manifest.features.map((feature) => feature.field),
-    writers: [],
-    policyTable: new Uint8Array(128),
-    reasons: [],
-    reasonTexts: [],
-    decisionSchema: NO_SCHEMA,
-    applicationSchema: NO_SCHEMA,
-  }
 }

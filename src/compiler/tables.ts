@@ -33,6 +33,8 @@ import {
   IMAGE_LEAVES_AT,
   IMAGE_MAGIC,
   IMAGE_MAGIC_VALUE,
+  IMAGE_NODES_AT,
+  IMAGE_PLAN,
   IMAGE_SIGMOID,
   IMAGE_SIZE,
   IMAGE_SPLITS_AT,
@@ -44,7 +46,6 @@ import {
   LANE_BIN,
   LANE_BYTES,
   LANE_COLUMN,
-  LANE_COLUMNS_MAX,
   LANE_PARENT,
   MISSING_CATEGORY,
   MISSING_NAN,
@@ -56,11 +57,14 @@ import {
   SPLIT_PARENT,
 } from '../../assembly/layout.ts'
 import { usageError } from '../errors.ts'
-import { type Bins, type QuantiserEntry, makeBins } from './bins.ts'
+import { type Bins, type QuantiserEntry, biased, makeBins } from './bins.ts'
+import { type FlatTree, flatten } from './flat-tree.ts'
 import type { Categories, Forest, Missing } from './forest.ts'
-import { type LocatedTree, locateTree } from './pieces.ts'
+import { Image } from './image.ts'
+import { writeNodes } from './nodes.ts'
+import { locateTree } from './pieces.ts'
+import { makePlan } from './plan.ts'
 
-const ALIGNMENT = 64
 /** Cells tried for a feature, until one comparison after the table is enough. */
 const CELL_COUNTS = [64, 256, 512, 1024]
 
@@ -101,8 +105,9 @@ export function makeTables(forest: Forest, place: string): Uint8Array {
       image.f64(leavesAt + (i * leafStride + leaf) * 8, value)
     }
   }
-  const fits = bins.columnCount <= LANE_COLUMNS_MAX && trees.length > 0
-  const lanesAt = fits ? writeLanes(image, trees, steps) : 0
+  const { oneRow, rows } = makePlan(trees, bins)
+  const lanesAt = oneRow === 'lanes' ? writeLanes(image, trees, steps) : 0
+  const nodesAt = oneRow === 'nodes' ? writeNodes(image, trees, steps) : 0
   image.u32(IMAGE_MAGIC, IMAGE_MAGIC_VALUE)
   image.u32(IMAGE_VERSION, IMAGE_VERSION_VALUE)
   image.u32(IMAGE_FEATURES, forest.features.length)
@@ -116,6 +121,8 @@ export function makeTables(forest: Forest, place: string): Uint8Array {
   image.u32(IMAGE_SPLITS_AT, splitsAt)
   image.u32(IMAGE_LEAVES_AT, leavesAt)
   image.u32(IMAGE_LANES_AT, lanesAt)
+  image.u32(IMAGE_NODES_AT, nodesAt)
+  image.bytes(IMAGE_PLAN, rows)
   image.f64(IMAGE_SIGMOID, forest.sigmoid)
   image.f64(IMAGE_BASE, forest.base ?? 0)
   image.f64(IMAGE_DIVISOR, forest.averaged ? Math.max(1, forest.trees.length) : 1)
@@ -124,31 +131,6 @@ export function makeTables(forest: Forest, place: string): Uint8Array {
   const bytes = image.take()
   new DataView(bytes.buffer).setUint32(IMAGE_SIZE, bytes.length, true)
   return bytes
-}
-
-/** A tree whose leaves are numbered by its splits: see assembly/score.ts. */
-type FlatTree = {
-  splits: { parent: number; column: number; bin: number }[]
-  leaves: number[]
-}
-
-/** Splits come parents first (the parser saw to it), so a split's parent leaf is known by then. */
-function flatten(tree: LocatedTree): FlatTree {
-  const leaves: number[] = tree.leaves.map(() => 0)
-  const leafOfSplit: number[] = tree.splits.map(() => 0)
-  const settle = (child: number, leaf: number) => {
-    if (child >= 0) leafOfSplit[child] = leaf
-    else leaves[leaf] = tree.leaves[~child]!
-  }
-  leafOfSplit[0] = 0
-  if (tree.splits.length === 0) leaves[0] = tree.leaves[0]!
-  const splits = tree.splits.map(({ column, bin, left, right }, k) => {
-    const parent = leafOfSplit[k]!
-    settle(left, parent)
-    settle(right, k + 1)
-    return { parent, column, bin }
-  })
-  return { splits, leaves }
 }
 
 function writeEntries(image: Image, bins: Bins): number {
@@ -296,57 +278,4 @@ function writeLanes(image: Image, trees: readonly FlatTree[], steps: number): nu
     }
   }
   return lanesAt
-}
-
-/** Bins lie biased by 128, so that a signed comparison orders them. */
-function biased(bin: number): number {
-  return bin ^ 0x80
-}
-
-/** Bytes that grow by aligned sections. */
-class Image {
-  private buffer = new Uint8Array(1 << 16)
-  private view = new DataView(this.buffer.buffer)
-  private size = 0
-
-  /** Appends zeroed bytes and returns where they start. */
-  reserve(bytes: number): number {
-    const at = Math.ceil(this.size / ALIGNMENT) * ALIGNMENT
-    this.size = at + bytes
-    if (this.size > this.buffer.length) {
-      const larger = new Uint8Array(Math.max(this.size, this.buffer.length * 2))
-      larger.set(this.buffer)
-      this.buffer = larger
-      this.view = new DataView(larger.buffer)
-    }
-    return at
-  }
-
-  u8(at: number, value: number): void {
-    this.buffer[at] = value
-  }
-
-  u32(at: number, value: number): void {
-    this.view.setUint32(at, value, true)
-  }
-
-  f64(at: number, value: number): void {
-    this.view.setFloat64(at, value, true)
-  }
-
-  setBit(at: number, bit: number): void {
-    this.buffer[at + (bit >> 3)]! |= 1 << (bit & 7)
-  }
-
-  bytes(at: number, bytes: Uint8Array): void {
-    this.buffer.set(bytes, at)
-  }
-
-  fill(at: number, length: number, value: number): void {
-    this.buffer.fill(value, at, at + length)
-  }
-
-  take(): Uint8Array {
-    return this.buffer.slice(0, Math.ceil(this.size / ALIGNMENT) * ALIGNMENT)
-  }
 }

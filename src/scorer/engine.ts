@@ -4,7 +4,9 @@
 
 import {
   CONTEXT_FIRST_OFFSET,
+  CONTEXT_MARGINS,
   CONTEXT_OFFSETS,
+  CONTEXT_ROWS,
   INPUT_PADDING,
   POLICY_REASON_TEXTS,
   WRITER_BYTES,
@@ -197,9 +199,19 @@ export class Engine {
   /** Single stages, for benches and differential tests. */
   readonly stages = {
     decode: (n: number): number => this.exports.decode(this.champion.at, n),
-    score: (n: number): void => this.exports.score(this.champion.at, n),
+    score: (n: number, firstRow = 0): void => this.scoreRows(n, firstRow),
     decide: (n: number): void => this.exports.decide(this.champion.at, n),
     encode: (n: number): void => this.exports.encode(this.champion.at, n),
+  }
+
+  /** Scores n rows from some row on; margins up to the next 64 from there may be written. */
+  private scoreRows(n: number, firstRow: number): void {
+    const rowBytes = this.program.columns.length * 8
+    this.u32[(this.champion.at + CONTEXT_ROWS) >> 2] = this.rowsAt + firstRow * rowBytes
+    this.u32[(this.champion.at + CONTEXT_MARGINS) >> 2] = this.marginsAt + firstRow * 8
+    this.exports.score(this.champion.at, n)
+    this.u32[(this.champion.at + CONTEXT_ROWS) >> 2] = this.rowsAt
+    this.u32[(this.champion.at + CONTEXT_MARGINS) >> 2] = this.marginsAt
   }
 
   /** The writer a decoded record was written with. */

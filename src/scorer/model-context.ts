@@ -3,6 +3,7 @@
 // are the engine's, so that several models can decide the rows that were decoded once.
 
 import {
+  BINS_BYTES_MIN,
   BLOCK_ROWS,
   CONTEXT_BINS,
   CONTEXT_BYTES,
@@ -102,8 +103,8 @@ export function takeOutputs(
   const decisionBytes =
     constantBytes(longestPlan(program, model)) + reasonBytes + DECISION_NUMBERS_BYTES
   return {
-    // For 128 rows, or the 32 columns that the one-row kernel loads however many there are.
-    binsAt: arena.take(Math.max(32, 2 * columns * BLOCK_ROWS)),
+    // For 128 rows, or what the kernels of one row read.
+    binsAt: arena.take(Math.max(BINS_BYTES_MIN, 2 * columns * BLOCK_ROWS)),
     leafIndicesAt: arena.take((2 * trees + 1) * BLOCK_ROWS),
     marginsAt: arena.take(rows * 8),
     decisionsAt: arena.take(rows),

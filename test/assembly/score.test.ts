@@ -11,16 +11,22 @@ import {
   IMAGE_COLUMNS,
   IMAGE_ENTRIES,
   IMAGE_LANES_AT,
+  IMAGE_NODES_AT,
+  IMAGE_PLAN,
   IMAGE_STEPS,
   IMAGE_TREES,
   LANE_BYTES,
   LANE_COLUMN,
   LANE_COLUMNS_MAX,
+  NODE_COLUMNS_MAX,
+  PLAN_ROWS,
 } from '../../assembly/layout.ts'
 import { type Forest, type Missing, type Split, rawScore } from '../../src/compiler/forest.ts'
 import { parseLightGbm } from '../../src/compiler/lightgbm.ts'
 import { fromRoot } from '../../src/paths.ts'
-import type { Engine } from '../../src/scorer/engine.ts'
+import { makeTables } from '../../src/compiler/tables.ts'
+import { Engine } from '../../src/scorer/engine.ts'
+import { scoringProgram } from '../../src/scorer/scoring-program.ts'
 import {
   bitsOf,
   draws,
@@ -33,16 +39,22 @@ import {
   setRow,
   shippedProgram,
   marginOf,
+  wasmModule,
 } from '../support/engine.ts'
 import { ForestMaker, type ForestShape, SPECIALS } from './random-forest.ts'
 
-/** An engine whose rows are the forest's features and nothing else. */
-function scoringEngine(forest: Forest, records = 256): Engine {
+/**
+ * An engine whose rows are the forest's features and nothing else.
+ *
+ * @param kernel  rows of the one kernel that is to score, instead of the model's plan
+ */
+function scoringEngine(forest: Forest, records = 256, kernel?: number): Engine {
   const fields = forest.features.map((name) => ({ name, type: 'double' }))
   const id = { name: 'application_id', type: 'string' }
   const json = { type: 'record', name: 'LoanApplication', fields: [id, ...fields] }
   const program = programOf({ applications: [schemaVersion(json)], forest })
   expect(program.columns).toEqual(forest.features)
+  if (kernel !== undefined) program.tables.fill(kernel, IMAGE_PLAN, IMAGE_PLAN + PLAN_ROWS)
   return engineOf(program, records, 1)
 }
 
@@ -223,6 +235,102 @@ describe('random forests score as the slow walk does', () => {
       const maker = new ForestMaker(randomFrom(start))
       const forest = maker.forest({ features: 4, trees, leaves: 12, thresholds: 9 })
       expectWalk(scoringEngine(forest), forest, maker.rows(forest, 90), [1, 20, 21, 64, 85])
+    }
+  })
+})
+
+describe('each kernel by itself scores as the slow walk does', () => {
+  const KERNELS = [1, 16, 32, 64, 128]
+  /** Whether the one-row kernel walks, and forests that make it. */
+  const SHAPES: [what: string, walks: boolean, shape: ForestShape][] = [
+    ['few columns', false, { features: 6, trees: 37, leaves: 12, thresholds: 9 }],
+    ['many columns', true, { features: 60, trees: 29, leaves: 100, thresholds: 30 }],
+    ['many columns of one feature', true, { features: 3, trees: 9, leaves: 256, thresholds: 4000 }],
+    ['pieces', true, { features: 40, trees: 3, leaves: 1500, thresholds: 300 }],
+    [
+      'many categories',
+      true,
+      { features: 9, trees: 30, leaves: 60, thresholds: 30, categories: true },
+    ],
+  ]
+  test.each(SHAPES)('%s', (_, walks, shape) => {
+    fc.assert(
+      fc.property(fc.integer(), fc.integer({ min: 0, max: 4 }), (start, kind) => {
+        const maker = new ForestMaker(randomFrom(start))
+        const plain = maker.forest(shape)
+        const forest = kind === 4 ? plain : summedOtherwise(plain, kind)
+        const rows = maker.rows(forest, 130)
+        for (const kernel of KERNELS) {
+          const engine = scoringEngine(forest, 256, kernel)
+          if (walks && header(engine, IMAGE_COLUMNS) > LANE_COLUMNS_MAX) {
+            expect([header(engine, IMAGE_LANES_AT), header(engine, IMAGE_NODES_AT) > 0]).toEqual([
+              0,
+              true,
+            ])
+          }
+          expectWalk(engine, forest, rows, [1, 15, 130])
+        }
+      }),
+      draws(6),
+    )
+  })
+
+  test.each([1, 2, 7, 8, 9, 15, 16, 17])('%d trees down which a row walks', (trees) => {
+    for (let start = 0; start < 3; start++) {
+      const maker = new ForestMaker(randomFrom(start))
+      const forest = maker.forest({ features: 50, trees, leaves: 200, thresholds: 9, bushy: true })
+      expectWalk(scoringEngine(forest, 256, 1), forest, maker.rows(forest, 90), [1, 90])
+    }
+  })
+})
+
+describe('the plan', () => {
+  const planOf = (engine: Engine) =>
+    engine.program.tables.subarray(IMAGE_PLAN, IMAGE_PLAN + PLAN_ROWS)
+
+  test('names kernels there are, none of which goes beyond the last 64 rows', () => {
+    const maker = new ForestMaker(randomFrom(3))
+    for (const features of [1, 10, 60]) {
+      for (const leaves of [2, 30, 256]) {
+        const forest = maker.forest({ features, trees: 20, leaves, thresholds: 20 })
+        for (const [i, rows] of planOf(scoringEngine(forest)).entries()) {
+          expect([1, 16, 32, 64, 128]).toContain(rows)
+          expect(rows).toBeLessThanOrEqual(Math.ceil((i + 1) / 64) * 64)
+        }
+      }
+    }
+  })
+
+  test('scores one row by its own kernel and full blocks by the largest', () => {
+    const plan = planOf(engineOf(shippedProgram('bench/model'), 1, 1))
+    expect([plan[0], plan[127]]).toEqual([1, 128])
+  })
+
+  test('of a model with more columns than a node can name has no kernel of one row', () => {
+    const columns = NODE_COLUMNS_MAX + 1
+    const trees = Array.from({ length: columns }, (_, feature) => ({
+      splits: [
+        {
+          feature,
+          threshold: 0.5,
+          missing: 'none' as const,
+          defaultLeft: false,
+          left: ~0,
+          right: ~1,
+        },
+      ],
+      leaves: [0, feature],
+    }))
+    const features = trees.map((_, i) => `f${i}`)
+    for (const most of [columns, columns - 1]) {
+      const forest: Forest = { features, trees: trees.slice(0, most), sigmoid: 1 }
+      // Wider than any record, so without a schema.
+      const program = scoringProgram(makeTables(forest, 'wide'), features)
+      const engine = new Engine(wasmModule, program, { records: 1, inputBytes: 1 })
+      expect(header(engine, IMAGE_COLUMNS)).toBe(most)
+      expect(planOf(engine)[0] === 1).toBe(most < columns)
+      const row = features.map((_, i) => Number(i === most - 1))
+      expectWalk(engine, forest, [row], [1])
     }
   })
 })

@@ -1,0 +1,7 @@
+// Descend: one split, of 16 rows or of 16 trees at once. See the method in assembly/score.ts.
+
+/** Leaves after the split: right where a row is in the parent leaf and above the bin. */
+export function descend(leaf: v128, parent: v128, x: v128, bin: v128, right: v128): v128 {
+  const goesRight = v128.and(i8x16.eq(leaf, parent), i8x16.gt_s(x, bin))
+  return i8x16.max_u(leaf, v128.and(goesRight, right))
+}

@@ -1,0 +1,94 @@
+// The plan: which kernel scores how many rows of a model, and which of the two kernels of one row
+// it has. Decided from what each would cost; the figures are measured ones of `bun bench
+// score-shapes`, and only their relations matter.
+
+import { LANE_COLUMNS_MAX, NODE_COLUMNS_MAX, PLAN_ROWS } from '../../assembly/layout.ts'
+import type { Bins } from './bins.ts'
+import type { FlatTree } from './flat-tree.ts'
+
+export type Plan = {
+  /** Undefined when the model has too many columns for either. */
+  oneRow: 'lanes' | 'nodes' | undefined
+  /** Byte n - 1: rows that the next kernel takes when n are left. */
+  rows: Uint8Array<ArrayBuffer>
+}
+
+/** Nanoseconds of a split in the kernels of 16 to 128 rows. */
+const SPLIT_NS: readonly (readonly [rows: number, ns: number])[] = [
+  [128, 4.4],
+  [64, 2.7],
+  [32, 2.25],
+  [16, 1.3],
+]
+/** Of a tree and row: looking the leaf up and adding it. */
+const LEAF_NS = 0.17
+/** Of an entry of the quantiser and row, in a block and alone. */
+const ENTRY_NS = 3.4
+const LONE_ENTRY_NS = 6
+/** Of a call. */
+const CALL_NS = 30
+/** Of a step of 16 trees in the lanes; their leaves are added meanwhile, one after the other. */
+const LANE_STEP_NS = 1.24
+const LANE_LEAF_NS = 0.6
+/** Of a step of a walk, and when the nodes no longer stay in a core's own cache. */
+const NODE_STEP_NS = 1.5
+const FAR_NODE_STEP_NS = 2.3
+const NEAR_NODES_MAX = 150_000
+/** Steps that eight trees take together over those to a leaf on average: the last one counts. */
+const DEEPEST_OF_EIGHT = 1.45
+
+export function makePlan(trees: readonly FlatTree[], bins: Bins): Plan {
+  const oneRow = chooseOneRow(trees, bins)
+  const splits = trees.reduce((sum, tree) => sum + tree.splits.length, 0)
+  const kernels = SPLIT_NS.map(([rows, ns]) => {
+    const perRow = trees.length * LEAF_NS + bins.entries.length * ENTRY_NS
+    return { rows, ns: Math.round(CALL_NS + splits * ns + rows * perRow) }
+  })
+  if (oneRow) kernels.push({ rows: 1, ns: Math.round(oneRow.ns) })
+  return { oneRow: oneRow?.kernel, rows: cheapest(kernels) }
+}
+
+function chooseOneRow(trees: readonly FlatTree[], bins: Bins) {
+  const common = CALL_NS + bins.entries.length * LONE_ENTRY_NS
+  const lanes = { kernel: 'lanes' as const, ns: common + lanesNs(trees) }
+  const nodes = { kernel: 'nodes' as const, ns: common + nodesNs(trees) }
+  if (bins.columnCount > NODE_COLUMNS_MAX) return undefined
+  return bins.columnCount <= LANE_COLUMNS_MAX && lanes.ns <= nodes.ns ? lanes : nodes
+}
+
+/** All trees take the steps of the largest. */
+function lanesNs(trees: readonly FlatTree[]): number {
+  const steps = Math.max(0, ...trees.map((tree) => tree.splits.length))
+  return Math.ceil(trees.length / 16) * steps * LANE_STEP_NS + trees.length * LANE_LEAF_NS
+}
+
+function nodesNs(trees: readonly FlatTree[]): number {
+  const nodes = trees.reduce((sum, tree) => sum + 2 * tree.splits.length + 1, 0)
+  const steps = trees.reduce((sum, tree) => sum + 1 + leafDepth(tree) * DEEPEST_OF_EIGHT, 0)
+  return steps * (nodes > NEAR_NODES_MAX ? FAR_NODE_STEP_NS : NODE_STEP_NS)
+}
+
+/** Splits above a leaf, the mean of all leaves. */
+function leafDepth({ splits, leaves }: FlatTree): number {
+  const depths = new Uint32Array(leaves.length)
+  for (const [k, { parent }] of splits.entries()) depths[k + 1] = ++depths[parent]!
+  return depths.reduce((sum, depth) => sum + depth, 0) / leaves.length
+}
+
+/** For each number of rows left the first kernel of the cheapest sequence, large ones first. */
+function cheapest(kernels: readonly { rows: number; ns: number }[]): Uint8Array<ArrayBuffer> {
+  const plan = new Uint8Array(PLAN_ROWS)
+  const least = [0]
+  for (let left = 1; left <= PLAN_ROWS; left++) {
+    // More than 64 rows past the last would not be there.
+    const room = Math.ceil(left / 64) * 64
+    least[left] = Number.POSITIVE_INFINITY
+    for (const { rows, ns } of kernels) {
+      const sum = ns + least[Math.max(0, left - rows)]!
+      if (rows > room || sum >= least[left]!) continue
+      least[left] = sum
+      plan[left - 1] = rows
+    }
+  }
+  return plan
+}
