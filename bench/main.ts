@@ -131,7 +131,7 @@ function print(report: Report): void {
   if (report.skipped) process.stdout.write(`  skipped: ${report.skipped}\n`)
   if (report.error) process.stdout.write(`  ${styleText('red', report.error)}\n`)
   for (const { figure, value, unit, budget, verdict } of report.rows) {
-    const cells = [figure.padEnd(34), `${value} ${unit}`.padEnd(16), budget.padEnd(18), verdict]
+    const cells = [figure.padEnd(38), `${value} ${unit}`.padEnd(16), budget.padEnd(18), verdict]
     const line = `  ${cells.join('')}`.trimEnd()
     process.stdout.write(`${verdict === 'BROKEN' ? styleText('red', line) : line}\n`)
   }

@@ -26,11 +26,11 @@ export function encodedApplications(count: number, program: Program, seed = 1): 
 }
 
 /** A warm engine whose input holds a full batch, already decided once. */
-export function filledEngine(): Engine {
+export function filledEngine(seed = 1): Engine {
   const program = benchProgram()
   const module = loadModule(MODULE_PATH)
   warmUp(module, program)
-  const records = encodedApplications(BATCH_RECORDS, program)
+  const records = encodedApplications(BATCH_RECORDS, program, seed)
   const inputBytes = records.reduce((sum, record) => sum + record.length, 0)
   const engine = new Engine(module, program, { records: BATCH_RECORDS, inputBytes })
   engine.setPartition('loan_applications', 1)
@@ -45,6 +45,20 @@ export function filledEngine(): Engine {
   engine.decide(BATCH_RECORDS)
   check(engine.u32[engine.resultAt >> 2] === BATCH_RECORDS, 'every application is decided')
   return engine
+}
+
+/** Rows of synthetic applications as decoded, the first `width` columns: f64[n][width]. */
+export function applicationRows(width: number, batches = 1): Float64Array {
+  const rows = new Float64Array(batches * BATCH_RECORDS * width)
+  for (let batch = 0; batch < batches; batch++) {
+    const engine = filledEngine(batch + 1)
+    const columns = engine.program.columns.length
+    for (let row = 0; row < BATCH_RECORDS; row++) {
+      const at = engine.rowsAt / 8 + row * columns
+      rows.set(engine.f64.subarray(at, at + width), (batch * BATCH_RECORDS + row) * width)
+    }
+  }
+  return rows
 }
 
 /** Calls a round so that each takes a few milliseconds, whatever the batch. */
