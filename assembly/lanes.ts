@@ -17,11 +17,11 @@ import { descend } from './descend'
 import { addLeaf } from './sum'
 
 /**
- * Sum of a row of bins. The lanes are trees: two registers hold the row's bins, and each step looks up, for 32
- * trees at once, the column that the tree's next split compares; of the last group of trees, if it
- * has no more than 16, for 16. Trees with fewer splits are padded with parent 255, which no leaf
- * reaches before its last step. While a group descends, the leaf values of the group before are
- * added: the sum waits for each addition, and the steps do not.
+ * Sum of a row of bins. The lanes are trees: two registers hold the row's bins, and each step looks
+ * up, for 32 trees at once, the column that the tree's next split compares; of the last group of
+ * trees, if it has no more than 16, for 16. Trees with fewer splits are padded with parent 255,
+ * which no leaf reaches before its last step. While a group descends, the leaf values of the group
+ * before are added: the sum waits for each addition, and the steps do not.
  */
 export function sumOfLanes<T>(image: usize, bins: usize, indices: usize): f64 {
   const trees = <usize>load<u32>(image, IMAGE_TREES)

@@ -237,7 +237,7 @@ export const SPLIT_BIN = 16
 export const SPLIT_COLUMN_AT = 32
 export const SPLIT_BYTES = 48
 
-// Step of the kernel of lanes, for one register of 16 trees: parent leaf, column, bin; u8 x 16 each.
+// Step of the lanes, for one register of 16 trees: parent leaf, column, bin; u8 x 16 each.
 export const LANE_PARENT = 0
 export const LANE_COLUMN = 16
 export const LANE_BIN = 32
