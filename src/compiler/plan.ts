@@ -17,7 +17,7 @@ export type Plan = {
 const SPLIT_NS: readonly (readonly [rows: number, ns: number])[] = [
   [128, 4.4],
   [64, 2.7],
-  [32, 2.25],
+  [32, 1.8],
   [16, 1.3],
 ]
 /** Of a tree and row: looking the leaf up and adding it. */
