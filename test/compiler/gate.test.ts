@@ -17,6 +17,7 @@ import {
   IMAGE_LANES_AT,
   IMAGE_LEAF_STRIDE,
   IMAGE_LEAVES_AT,
+  IMAGE_NODES_AT,
   IMAGE_SPLITS_AT,
   IMAGE_SPLIT_COUNTS_AT,
   LANE_BIN,
@@ -24,6 +25,8 @@ import {
   LANE_COLUMN,
   LANE_PARENT,
   MISSING_NONE,
+  NODE_LEFT_SHIFT,
+  NODE_TREES,
   SPLIT_BIN,
   SPLIT_BYTES,
   SPLIT_COLUMN_AT,
@@ -34,7 +37,8 @@ import { checkParity } from '../../src/compiler/gate.ts'
 import { parseLightGbm } from '../../src/compiler/lightgbm.ts'
 import { OperatingError } from '../../src/errors.ts'
 import { fromRoot } from '../../src/paths.ts'
-import { artefactOf, refusal, wasmModule } from '../support/engine.ts'
+import { ForestMaker } from '../assembly/random-forest.ts'
+import { artefactOf, randomFrom, refusal, wasmModule } from '../support/engine.ts'
 
 function load(path: string): Forest {
   return parseLightGbm(readFileSync(path, 'utf8'), path)
@@ -191,6 +195,18 @@ describe('is noticed in the default model', () => {
       }
     }
   })
+})
+
+test('a changed node is noticed, in a model whose rows walk', () => {
+  const maker = new ForestMaker(randomFrom(5))
+  const model = maker.forest({ features: 50, trees: 11, leaves: 90, thresholds: 8, bushy: true })
+  const nodesAt = new Tables(artefactOf(model).tables).u32(IMAGE_NODES_AT)
+  expect(nodesAt).toBeGreaterThan(0)
+  // The roots of the first eight trees: every row passes there.
+  for (let tree = 0; tree < NODE_TREES; tree++) {
+    const swapSides = (tables: Tables) => tables.addU32(nodesAt + tree * 4, 1 << NODE_LEFT_SHIFT)
+    expect(notices(model, swapSides)).toBeTrue()
+  }
 })
 
 test('the side of missing values is noticed', () => {
