@@ -5,20 +5,28 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import {
+  BLOCK_ROWS,
   IMAGE_BINDING,
   IMAGE_COLUMNS,
   IMAGE_FEATURES,
   IMAGE_HEADER_BYTES,
+  IMAGE_LANES_AT,
   IMAGE_MAGIC,
   IMAGE_MAGIC_VALUE,
+  IMAGE_NODES_AT,
+  IMAGE_PLAN,
   IMAGE_SIZE,
   IMAGE_TREES,
   IMAGE_VERSION,
   IMAGE_VERSION_VALUE,
+  PLAN_ROWS,
 } from '../../assembly/layout.ts'
 import { messageOf, usageError } from '../errors.ts'
 import { sha256, sha256Hex } from '../hash.ts'
 import { readJson } from '../json.ts'
+
+/** Rows that the kernels of several rows take. */
+const BLOCK_KERNELS = [16, 32, 64, 128]
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/)
 
@@ -143,8 +151,23 @@ function checkImage(tables: Uint8Array, manifest: ArtefactManifest, path: string
       throw usageError('artefact', `${path}: ${what} is ${found}, ${value} is due${hint}`)
     }
   }
+  const wrong = wrongInPlan(tables, view)
+  if (wrong >= 0) {
+    const what = `the plan for ${wrong + 1} rows names a kernel that cannot score them`
+    throw usageError('artefact', `${path}: ${what}`)
+  }
   if (!Buffer.from(bindingOf(manifest)).equals(binding)) {
     const what = 'model hash, name or features are not those that the tables were built for'
     throw usageError('artefact', `${join(dirname(path), 'manifest.json')}: ${what}`)
   }
+}
+
+/** Index in the plan of what would never end, or write beyond the last 64 rows; -1 if none does. */
+function wrongInPlan(tables: Uint8Array, view: DataView): number {
+  const oneRow = [IMAGE_LANES_AT, IMAGE_NODES_AT].some((at) => view.getUint32(at, true) > 0)
+  const kernels = [...(oneRow ? [1] : []), ...BLOCK_KERNELS]
+  const plan = tables.subarray(IMAGE_PLAN, IMAGE_PLAN + PLAN_ROWS)
+  return plan.findIndex((rows, i) => {
+    return !kernels.includes(rows) || rows > Math.ceil((i + 1) / BLOCK_ROWS) * BLOCK_ROWS
+  })
 }

@@ -6,7 +6,12 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import packageJson from '../../package.json'
-import { IMAGE_HEADER_BYTES, IMAGE_VERSION, IMAGE_VERSION_VALUE } from '../../assembly/layout.ts'
+import {
+  IMAGE_HEADER_BYTES,
+  IMAGE_PLAN,
+  IMAGE_VERSION,
+  IMAGE_VERSION_VALUE,
+} from '../../assembly/layout.ts'
 import { buildModel, writeArtefact } from '../../src/compiler/artefact.ts'
 import { sha256Hex } from '../../src/hash.ts'
 import { fromRoot } from '../../src/paths.ts'
@@ -358,6 +363,16 @@ describe('loading', () => {
       'another layout',
       withTables((t) => setU32(t, IMAGE_VERSION, IMAGE_VERSION_VALUE + 1)),
       `layout version is ${IMAGE_VERSION_VALUE + 1}, ${IMAGE_VERSION_VALUE} is due; build the model again`,
+    ],
+    [
+      'a plan without an end',
+      withTables((t) => t.with(IMAGE_PLAN + 4, 0)),
+      'tables.bin: the plan for 5 rows names a kernel that cannot score them',
+    ],
+    [
+      'a plan that writes beyond the rows',
+      withTables((t) => t.with(IMAGE_PLAN + 63, 128)),
+      'tables.bin: the plan for 64 rows names a kernel that cannot score them',
     ],
     ['no image', withTables((t) => setU32(t, 0, 0)), 'tables.bin: magic is 0, '],
     [
