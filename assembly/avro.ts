@@ -4,9 +4,17 @@
 
 /** Position after the varint that `readVarint` read; 0 when it was longer than allowed. */
 export let varintEnd: usize = 0
+/** Where that varint starts. */
+export let varintStart: usize = 0
+
+/** Forgets the varint that was read last. */
+export function forgetVarint(): void {
+  varintEnd = 0
+}
 
 /** Reads an unsigned varint of at most `bytesMax` bytes and 64 bits, and sets `varintEnd`. */
 export function readVarint(position: usize, bytesMax: u32): u64 {
+  varintStart = position
   let value: u64 = 0
   let shift: u64 = 0
   for (let i: u32 = 0; i < bytesMax; i++) {

@@ -2,8 +2,12 @@
 // the writer's fields in the writer's order; each step reads or skips one value. A record that
 // cannot be read gets a status and harms no other.
 
-import { isUtf8, readVarint, varintEnd, zigzagDecode } from './avro'
+import { isUtf8, forgetVarint, readVarint, varintEnd, varintStart, zigzagDecode } from './avro'
+import { badVarint, fail, faultAt, truncated } from './decode-fault'
+import { decodeOther, lastStep, startRecord, useContext } from './decode-other'
+import { passTo, passed, skip } from './decode-skip'
 import {
+  CONTEXT_FAULTS,
   CONTEXT_IDS,
   CONTEXT_ROWS,
   CONTEXT_ROW_BYTES,
@@ -25,30 +29,29 @@ import {
   DECODE_NULLABLE,
   DECODE_NULLABLE_DOUBLE,
   DECODE_NULLABLE_INT,
+  DECODE_RETURN,
   DECODE_SKIP_BOOLEAN,
   DECODE_SKIP_BYTES,
   DECODE_SKIP_ENUM,
   DECODE_SKIP_FIXED,
   DECODE_SKIP_NOTHING,
-  DECODE_SKIP_UNION,
   DECODE_SKIP_VARINT,
   ID_BYTES_MAX,
+  INT_VARINT_BYTES,
+  LONG_VARINT_BYTES,
   STATUS_BAD_BRANCH,
   STATUS_BAD_LENGTH,
   STATUS_BAD_STRING,
-  STATUS_BAD_VARINT,
   STATUS_IMPOSSIBLE_VALUE,
   STATUS_INCOMPATIBLE_SCHEMA,
   STATUS_NOT_SINGLE_OBJECT,
   STATUS_OK,
   STATUS_TRAILING_BYTES,
-  STATUS_TRUNCATED,
   STATUS_UNKNOWN_SCHEMA,
   STEP_ARGUMENT,
   STEP_BYTES,
   STEP_CODE,
   STEP_COLUMN,
-  STEP_FIELD,
   STEP_MAXIMUM,
   STEP_MINIMUM,
   WRITER_BYTES,
@@ -59,8 +62,8 @@ import {
 /** Bytes C3 01 of the single-object encoding, as a little-endian u16. */
 const SINGLE_OBJECT_MARKER: u16 = 0x01c3
 const SINGLE_OBJECT_HEADER_BYTES: u32 = 10
-const INT_VARINT_BYTES: u32 = 5
-const LONG_VARINT_BYTES: u32 = 10
+/** Where the fingerprint starts: the fault of a record whose schema is none that is read. */
+const FINGERPRINT_AT: u32 = 2
 
 /** Decodes records 0 to n - 1 into rows, ids, writers and statuses; returns how many failed. */
 export function decode(context: usize, n: i32): i32 {
@@ -70,14 +73,17 @@ export function decode(context: usize, n: i32): i32 {
   const rowBytes = <usize>load<u32>(context, CONTEXT_ROW_BYTES)
   const ids = <usize>load<u32>(context, CONTEXT_IDS)
   const statuses = <usize>load<u32>(context, CONTEXT_STATUSES)
+  const faults = <usize>load<u32>(context, CONTEXT_FAULTS)
   const writerOf = <usize>load<u32>(context, CONTEXT_WRITER_OF)
   let row = <usize>load<u32>(context, CONTEXT_ROWS)
   let writer = writers
   let failed = 0
+  useContext(context)
   for (let i: usize = 0; i < <usize>n; i++) {
     const start = <usize>load<u32>(spans + (i << 3))
     const length = load<u32>(spans + (i << 3), 4)
     let status = <u32>STATUS_OK
+    let fault: u32 = 0
     if (length < SINGLE_OBJECT_HEADER_BYTES || load<u16>(start) != SINGLE_OBJECT_MARKER) {
       status = STATUS_NOT_SINGLE_OBJECT
     } else {
@@ -90,48 +96,65 @@ export function decode(context: usize, n: i32): i32 {
       }
       if (writer >= writersEnd) {
         status = STATUS_UNKNOWN_SCHEMA
+        fault = FINGERPRINT_AT
       } else {
         const plan = <usize>load<u32>(writer, WRITER_PLAN)
         store<u32>(writerOf + (i << 2), <u32>writer)
-        status =
-          plan == 0
-            ? STATUS_INCOMPATIBLE_SCHEMA
-            : decodeRecord(
-                plan,
-                start + SINGLE_OBJECT_HEADER_BYTES,
-                start + <usize>length,
-                row,
-                ids + (i << 3),
-              )
+        if (plan == 0) {
+          status = STATUS_INCOMPATIBLE_SCHEMA
+          fault = FINGERPRINT_AT
+        } else {
+          startRecord()
+          forgetVarint()
+          const body = start + SINGLE_OBJECT_HEADER_BYTES
+          status = decodeSteps(plan, body, start + <usize>length, row, ids + (i << 3))
+          if (status != STATUS_OK) fault = <u32>(faultAt - start)
+        }
       }
     }
     store<u32>(statuses + (i << 2), status)
-    failed += i32(status != STATUS_OK)
+    if (status != STATUS_OK) {
+      store<u32>(faults + (i << 2), fault)
+      failed++
+    }
     row += rowBytes
   }
   return failed
 }
 
-/** Runs the plan over one record's body; returns its status. */
-function decodeRecord(plan: usize, position: usize, end: usize, row: usize, id: usize): u32 {
-  for (let step = plan; ; step += STEP_BYTES) {
+/**
+ * Runs the steps of a plan over a record's body, or those of a block over a part of it; returns a
+ * status. A block's end is told by `passed`.
+ */
+export function decodeSteps(steps: usize, position: usize, end: usize, row: usize, id: usize): u32 {
+  for (let step = steps; ; step += STEP_BYTES) {
     const code = load<u32>(step, STEP_CODE)
     let value: f64
     switch (code) {
       case DECODE_END:
-        return position == end ? STATUS_OK : STATUS_TRAILING_BYTES
+        return position == end ? STATUS_OK : fail(STATUS_TRAILING_BYTES, step, position)
+
+      case DECODE_RETURN:
+        passTo(position)
+        return STATUS_OK
 
       case DECODE_NULLABLE_DOUBLE: {
         const branch = <u32>load<u8>(position++)
         if (branch == load<u32>(step, STEP_ARGUMENT)) {
-          if (position > end) return STATUS_TRUNCATED
+          if (position > end) return truncated(end)
           store<f64>(row + <usize>load<u32>(step, STEP_COLUMN), NaN)
           continue
         }
-        if (position > end) return STATUS_TRUNCATED
         if (branch != 2 - load<u32>(step, STEP_ARGUMENT)) {
-          return STATUS_BAD_BRANCH | (load<u32>(step, STEP_FIELD) << 8)
+          const status = readBranch(step, position - 1, end)
+          if (status != STATUS_OK) return status
+          position = passed
+          if (longBranch == load<u32>(step, STEP_ARGUMENT)) {
+            store<f64>(row + <usize>load<u32>(step, STEP_COLUMN), NaN)
+            continue
+          }
         }
+        if (position > end) return truncated(end)
       }
       // falls through
       case DECODE_DOUBLE:
@@ -142,14 +165,20 @@ function decodeRecord(plan: usize, position: usize, end: usize, row: usize, id: 
       case DECODE_NULLABLE_INT: {
         const branch = <u32>load<u8>(position++)
         if (branch == load<u32>(step, STEP_ARGUMENT)) {
-          if (position > end) return STATUS_TRUNCATED
+          if (position > end) return truncated(end)
           store<f64>(row + <usize>load<u32>(step, STEP_COLUMN), NaN)
           continue
         }
-        if (position > end) return STATUS_TRUNCATED
         if (branch != 2 - load<u32>(step, STEP_ARGUMENT)) {
-          return STATUS_BAD_BRANCH | (load<u32>(step, STEP_FIELD) << 8)
+          const status = readBranch(step, position - 1, end)
+          if (status != STATUS_OK) return status
+          position = passed
+          if (longBranch == load<u32>(step, STEP_ARGUMENT)) {
+            store<f64>(row + <usize>load<u32>(step, STEP_COLUMN), NaN)
+            continue
+          }
         }
+        if (position > end) return truncated(end)
       }
       // falls through
       case DECODE_INT: {
@@ -199,20 +228,28 @@ function decodeRecord(plan: usize, position: usize, end: usize, row: usize, id: 
       case DECODE_BOOLEAN: {
         const byte = load<u8>(position++)
         if (byte > 1 && position <= end) {
-          return STATUS_IMPOSSIBLE_VALUE | (load<u32>(step, STEP_FIELD) << 8)
+          return fail(STATUS_IMPOSSIBLE_VALUE, step, position - 1)
         }
         value = <f64>byte
         break
       }
 
       case DECODE_NULLABLE: {
-        const raw = <u32>load<u8>(position++)
-        if (position > end) return STATUS_TRUNCATED
+        const branchAt = position
+        let raw = <u32>load<u8>(position++)
+        if (position > end) return truncated(end)
         const nullBranch = load<u32>(step, STEP_ARGUMENT)
         if (raw == 2 - nullBranch) continue
+        if (raw >= 0x80) {
+          const status = readBranch(step, branchAt, end)
+          if (status != STATUS_OK) return status
+          position = passed
+          raw = longBranch
+          if (raw == 2 - nullBranch) continue
+        }
         // STEP_MAXIMUM of 1 says that the reader takes no null here.
         if (raw != nullBranch || load<f64>(step, STEP_MAXIMUM) != 0) {
-          return STATUS_BAD_BRANCH | (load<u32>(step, STEP_FIELD) << 8)
+          return fail(STATUS_BAD_BRANCH, step, branchAt)
         }
         step += STEP_BYTES
         store<f64>(row + <usize>load<u32>(step, STEP_COLUMN), NaN)
@@ -223,15 +260,13 @@ function decodeRecord(plan: usize, position: usize, end: usize, row: usize, id: 
         const raw = readVarint(position, LONG_VARINT_BYTES)
         if (varintEnd == 0) return badVarint(position, end, LONG_VARINT_BYTES, step)
         position = varintEnd
-        if (position > end) return STATUS_TRUNCATED
+        if (position > end) return truncated(end)
         const length = <u64>zigzagDecode(raw)
         if (length > min(<u64>(end - position), <u64>ID_BYTES_MAX)) {
-          return STATUS_BAD_LENGTH | (load<u32>(step, STEP_FIELD) << 8)
+          return fail(STATUS_BAD_LENGTH, step, varintStart)
         }
-        if (length == 0) return STATUS_IMPOSSIBLE_VALUE | (load<u32>(step, STEP_FIELD) << 8)
-        if (!isUtf8(position, <usize>length)) {
-          return STATUS_BAD_STRING | (load<u32>(step, STEP_FIELD) << 8)
-        }
+        if (length == 0) return fail(STATUS_IMPOSSIBLE_VALUE, step, varintStart)
+        if (!isUtf8(position, <usize>length)) return fail(STATUS_BAD_STRING, step, varintStart)
         store<u32>(id, <u32>position)
         store<u32>(id, <u32>length, 4)
         position += <usize>length
@@ -242,85 +277,62 @@ function decodeRecord(plan: usize, position: usize, end: usize, row: usize, id: 
         store<f64>(row + <usize>load<u32>(step, STEP_COLUMN), load<f64>(step, STEP_MINIMUM))
         continue
 
-      case DECODE_SKIP_UNION: {
-        const branches = load<u32>(step, STEP_ARGUMENT)
-        const raw = readVarint(position, LONG_VARINT_BYTES)
-        if (varintEnd == 0) return badVarint(position, end, LONG_VARINT_BYTES, step)
-        position = varintEnd
-        if (position > end) return STATUS_TRUNCATED
-        const branch = <u64>zigzagDecode(raw)
-        if (branch >= <u64>branches) {
-          return STATUS_BAD_BRANCH | (load<u32>(step, STEP_FIELD) << 8)
-        }
-        const status = skip(step + (<usize>branch + 1) * STEP_BYTES, position, end)
+      case DECODE_SKIP_NOTHING:
+      case DECODE_SKIP_BOOLEAN:
+      case DECODE_SKIP_VARINT:
+      case DECODE_SKIP_FIXED:
+      case DECODE_SKIP_ENUM:
+      case DECODE_SKIP_BYTES: {
+        const status = skip(step, position, end)
         if (status != STATUS_OK) return status
-        position = skipped
-        step += <usize>branches * STEP_BYTES
+        position = passed
         continue
       }
 
       default: {
-        const status = skip(step, position, end)
+        const status = decodeOther(step, position, end, row, id)
         if (status != STATUS_OK) return status
-        position = skipped
+        position = passed
+        step = lastStep
         continue
       }
     }
-    if (position > end) return STATUS_TRUNCATED
+    if (position > end) return truncated(end)
     // Written so that NaN fails too.
     if (!(value >= load<f64>(step, STEP_MINIMUM) && value <= load<f64>(step, STEP_MAXIMUM))) {
-      return STATUS_IMPOSSIBLE_VALUE | (load<u32>(step, STEP_FIELD) << 8)
+      return fail(STATUS_IMPOSSIBLE_VALUE, step, startOf(code, position))
     }
     store<f64>(row + <usize>load<u32>(step, STEP_COLUMN), value)
   }
   return unreachable()
 }
 
-/** Position after the value that `skip` passed. */
-let skipped: usize = 0
+/** The branch that `readBranch` read, as it would stand in a varint of one byte: 0 or 2. */
+let longBranch: u32 = 0
 
-/** Passes one value that no column wants; returns a status and sets `skipped`. */
-function skip(step: usize, position: usize, end: usize): u32 {
-  switch (load<u32>(step, STEP_CODE)) {
-    case DECODE_SKIP_NOTHING:
-      break
-    case DECODE_SKIP_BOOLEAN:
-      position += 1
-      break
-    case DECODE_SKIP_FIXED:
-      // Compared before it is added: a size near 2^32 must not wrap around.
-      if (<usize>load<u32>(step, STEP_ARGUMENT) > end - position) return STATUS_TRUNCATED
-      position += <usize>load<u32>(step, STEP_ARGUMENT)
-      break
-    case DECODE_SKIP_VARINT:
-    case DECODE_SKIP_ENUM:
-    case DECODE_SKIP_BYTES: {
-      const code = load<u32>(step, STEP_CODE)
-      const raw = readVarint(position, LONG_VARINT_BYTES)
-      if (varintEnd == 0) return badVarint(position, end, LONG_VARINT_BYTES, step)
-      position = varintEnd
-      if (position > end) return STATUS_TRUNCATED
-      const value = <u64>zigzagDecode(raw)
-      if (code == DECODE_SKIP_BYTES) {
-        if (value > <u64>(end - position)) {
-          return STATUS_BAD_LENGTH | (load<u32>(step, STEP_FIELD) << 8)
-        }
-        position += <usize>value
-      } else if (code == DECODE_SKIP_ENUM && value >= <u64>load<u32>(step, STEP_ARGUMENT)) {
-        return STATUS_BAD_BRANCH | (load<u32>(step, STEP_FIELD) << 8)
-      }
-      break
-    }
-    default:
-      unreachable()
-  }
-  if (position > end) return STATUS_TRUNCATED
-  skipped = position
+/** Reads the branch of a nullable value whose varint may be longer than it need be. */
+function readBranch(step: usize, position: usize, end: usize): u32 {
+  const raw = readVarint(position, LONG_VARINT_BYTES)
+  if (varintEnd == 0) return badVarint(position, end, LONG_VARINT_BYTES, step)
+  if (varintEnd > end) return truncated(end)
+  if (raw > 2 || raw == 1) return fail(STATUS_BAD_BRANCH, step, position)
+  passTo(varintEnd)
+  longBranch = <u32>raw
   return STATUS_OK
 }
 
-/** A varint that runs past the record's end is truncation, whatever bytes lie behind it. */
-function badVarint(position: usize, end: usize, bytesMax: u32, step: usize): u32 {
-  if (end - position < <usize>bytesMax) return STATUS_TRUNCATED
-  return STATUS_BAD_VARINT | (load<u32>(step, STEP_FIELD) << 8)
+/** Where the number starts that ends at `position`; a branch before it is no part of it. */
+function startOf(code: u32, position: usize): usize {
+  switch (code) {
+    case DECODE_NULLABLE_DOUBLE:
+    case DECODE_DOUBLE:
+      return position - 8
+    case DECODE_FLOAT:
+      return position - 4
+    case DECODE_BOOLEAN:
+      return position - 1
+    default:
+      // An int of one byte is read without readVarint.
+      return varintEnd == position ? varintStart : position - 1
+  }
 }

@@ -47,7 +47,11 @@ export const CONTEXT_OUTPUT = 84
 export const CONTEXT_MESSAGES = 88
 /** u32: address of the result (see RESULT_…). */
 export const CONTEXT_RESULT = 92
-export const CONTEXT_BYTES = 96
+/** u32: address of u32[n], where in the record its fault lies; written for records with one. */
+export const CONTEXT_FAULTS = 96
+/** u32: address of u8[n][36], the ids that are written as 16 bytes and told as text. */
+export const CONTEXT_UUIDS = 100
+export const CONTEXT_BYTES = 104
 
 // ---- Result of one batch, written by the module.
 /** u32: decisions encoded, and bytes they take. */
@@ -75,22 +79,26 @@ export const STATUS_OK = 0
 export const STATUS_NOT_SINGLE_OBJECT = 1
 /** The fingerprint is of no known schema. */
 export const STATUS_UNKNOWN_SCHEMA = 2
-/** The record ends before its last field. */
+/** The record ends before its last field. Its fault is where the next byte is missing. */
 export const STATUS_TRUNCATED = 3
 /** A varint longer than its type allows. */
 export const STATUS_BAD_VARINT = 4
 /** Bytes are left after the last field. */
 export const STATUS_TRAILING_BYTES = 5
-/** A union branch or enum symbol that the writer schema does not have. */
+/** A union branch that the writer schema does not have, or that the reader cannot read. */
 export const STATUS_BAD_BRANCH = 6
 /** A value outside the bounds that the schema file states, NaN included. */
 export const STATUS_IMPOSSIBLE_VALUE = 7
-/** A length below zero or beyond the record's end. */
+/** A length below zero, beyond the record's end, or above a limit. */
 export const STATUS_BAD_LENGTH = 8
 /** A string that is not UTF-8. */
 export const STATUS_BAD_STRING = 9
 /** Writer schema known, but it cannot be read as the newest schema. */
 export const STATUS_INCOMPATIBLE_SCHEMA = 10
+/** An enum symbol that the writer schema does not have, or that the reader has no place for. */
+export const STATUS_BAD_SYMBOL = 11
+/** Containers within containers, more than DEPTH_MAX. */
+export const STATUS_TOO_DEEP = 12
 
 // ---- Writer schemas: fingerprint and where its decode plan starts (0: cannot be read).
 export const WRITER_FINGERPRINT = 0
@@ -104,7 +112,10 @@ export const STEP_CODE = 0
 export const STEP_COLUMN = 4
 /** u32: index of the field, for the status. */
 export const STEP_FIELD = 8
-/** u32: fixed: size; enum: symbols; nullable: index of the null branch; union: branches. */
+/**
+ * u32: fixed: size; enum: symbols; nullable: index of the null branch; union: branches. Of a step
+ * with a block or a table: where that starts, as distance from the step, modulo 2^32.
+ */
 export const STEP_ARGUMENT = 12
 /** f64: smallest and largest possible value; of DECODE_CONSTANT the value. */
 export const STEP_MINIMUM = 16
@@ -132,12 +143,63 @@ export const DECODE_SKIP_BYTES = 12
 export const DECODE_SKIP_FIXED = 13
 export const DECODE_SKIP_ENUM = 14
 export const DECODE_SKIP_BOOLEAN = 15
-/** Skip of a union: STEP_ARGUMENT branches follow, each of which is one step. */
-export const DECODE_SKIP_UNION = 16
+/** Any other union: STEP_ARGUMENT branches follow, each of which is one step. */
+export const DECODE_UNION = 16
 export const DECODE_SKIP_NOTHING = 17
 /** An int or long that the reader has as a float: rounded to one. */
 export const DECODE_INT_AS_FLOAT = 18
 export const DECODE_LONG_AS_FLOAT = 19
+/** Ends a block: steps that lie behind the plan's own and are run from within. */
+export const DECODE_RETURN = 20
+/** Runs a block. */
+export const DECODE_CALL = 21
+/** Runs the block of a record that a union holds, which counts towards DEPTH_MAX. */
+export const DECODE_CALL_RECORD = 22
+/** A branch that the reader cannot read. */
+export const DECODE_UNREADABLE = 23
+/** Arrays and maps with the block of one item. A block that says its size is skipped at once. */
+export const DECODE_ARRAY = 24
+export const DECODE_MAP = 25
+export const DECODE_SKIP_ARRAY = 26
+export const DECODE_SKIP_MAP = 27
+/**
+ * Behind DECODE_ARRAY and DECODE_MAP, one a column: how many items there are, the first one's
+ * number, the largest number. STEP_ARGUMENT is where an item's number lies in the scratch row.
+ */
+export const DECODE_ITEM_COUNT = 28
+export const DECODE_ITEM_FIRST = 29
+export const DECODE_ITEM_MAXIMUM = 30
+/** An int or a boolean that no column wants and that the reader has nevertheless. */
+export const DECODE_CHECK_INT = 31
+export const DECODE_CHECK_BOOLEAN = 32
+/** An enum by a table: u32 symbols, then u32 of each its index in the reader, or NO_SYMBOL. */
+export const DECODE_ENUM = 33
+/** An int or long in another unit of time, by a table (TIME_…). */
+export const DECODE_TIME = 34
+/** Decimals: STEP_ARGUMENT is scale | size << 8; the bytes' size is on the wire. */
+export const DECODE_DECIMAL_BYTES = 35
+export const DECODE_DECIMAL_FIXED = 36
+/** The id as the 16 bytes of a UUID. */
+export const DECODE_ID_UUID = 37
+
+/** STEP_COLUMN of a value that is read for its faults alone. */
+export const NO_COLUMN = 0xffffffff
+export const NO_SYMBOL = 0xffffffff
+/** u64: what a time is multiplied with, then divided by (rounded down). */
+export const TIME_MULTIPLIER = 0
+export const TIME_DIVISOR = 8
+/** u32: most bytes of its varint: that of an int or a long. */
+export const TIME_VARINT_BYTES = 16
+export const TIME_BYTES = 24
+/** Items of all arrays and maps of a record. Without a limit one of nulls could say 2^63. */
+export const ITEMS_MAX = 65536
+/** Arrays, maps and records of unions that lie within each other. */
+export const DEPTH_MAX = 64
+/** Numbers that are wanted of an item. */
+export const SCRATCH_COLUMNS_MAX = 64
+/** Of a decimal that is read as a number: 38 digits, as databases have them. */
+export const DECIMAL_BYTES_MAX = 16
+export const DECIMAL_SCALE_MAX = 38
 
 // ---- Model image: what the compiler writes into tables.bin, position-independent (offsets from
 // its first byte). Layout changes raise IMAGE_VERSION.
@@ -322,6 +384,10 @@ export const MESSAGE_KEY_LEN = 48
 export const MESSAGE_OFFSET = 56
 export const MESSAGE_PRIVATE = 64
 export const MESSAGE_BYTES = 72
+
+/** Most bytes of a varint, by its type. */
+export const INT_VARINT_BYTES = 5
+export const LONG_VARINT_BYTES = 10
 
 /** Bytes past the last record's end that decode may read (never uses) while it finds the end. */
 export const INPUT_PADDING = 64

@@ -1,50 +1,43 @@
 // Resolution of a writer's schema against the reader's into a decode plan: a list of steps over the
 // writer's fields that WebAssembly runs once a record. Source: Avro 1.12 specification, "Schema
-// Resolution". Covered here: records (nested ones flattened), primitives with their promotions,
-// unions with null, unions that are skipped, enums and fixed that are skipped, field aliases and
-// defaults. What is not covered is refused with its path, never guessed.
+// Resolution". Fields that the reader does not have are skipped; those that it has are read, even
+// when no column wants them: a record is good here exactly when it is for any other reader.
 
 import {
-  DECODE_BOOLEAN,
+  DECODE_ARRAY,
+  DECODE_CALL,
+  DECODE_CALL_RECORD,
   DECODE_CONSTANT,
-  DECODE_DOUBLE,
   DECODE_END,
-  DECODE_FLOAT,
   DECODE_ID,
-  DECODE_INT,
-  DECODE_INT_AS_FLOAT,
-  DECODE_LONG,
-  DECODE_LONG_AS_FLOAT,
+  DECODE_ID_UUID,
+  DECODE_ITEM_COUNT,
+  DECODE_ITEM_FIRST,
+  DECODE_ITEM_MAXIMUM,
+  DECODE_MAP,
   DECODE_NULLABLE,
-  DECODE_NULLABLE_DOUBLE,
-  DECODE_NULLABLE_INT,
-  DECODE_SKIP_BOOLEAN,
-  DECODE_SKIP_BYTES,
-  DECODE_SKIP_ENUM,
-  DECODE_SKIP_FIXED,
+  DECODE_RETURN,
+  DECODE_SKIP_ARRAY,
+  DECODE_SKIP_MAP,
   DECODE_SKIP_NOTHING,
-  DECODE_SKIP_UNION,
-  DECODE_SKIP_VARINT,
-  STEP_ARGUMENT,
-  STEP_BYTES,
-  STEP_CODE,
-  STEP_COLUMN,
-  STEP_FIELD,
-  STEP_MAXIMUM,
-  STEP_MINIMUM,
+  DECODE_UNION,
+  DECODE_UNREADABLE,
 } from '../../assembly/layout.ts'
 import { usageError } from '../errors.ts'
+import { type Columns, type Wanted, columnsOf, nothingWanted, wantedOf } from './columns.ts'
+import { constantsOf } from './constants.ts'
+import { type Step, encodeSteps } from './decode-steps.ts'
+import { checkStep, isPlain, nullableStep, numberStep, skipStep } from './leaf-steps.ts'
+import { Resolution, isEndless, isRecursive, matchFields } from './resolution.ts'
 import {
   type Field,
-  type Primitive,
-  type PrimitiveName,
   type RecordSchema,
   type Schema,
+  type Union,
+  isNull,
+  isNullable,
   typeName,
 } from './schema.ts'
-
-/** Columns of a row by field of the reader's schema: which number lands where. */
-export type Columns = ReadonlyMap<string, number>
 
 export type DecodePlan = {
   /** STEP_BYTES a step, ready to lie in WebAssembly memory. */
@@ -53,19 +46,11 @@ export type DecodePlan = {
   fields: string[]
 }
 
-type Step = {
-  code: number
-  column?: number
-  field: number
-  argument?: number
-  minimum?: number
-  maximum?: number
-}
-
 /**
  * Makes the plan that reads the writer's records into the reader's columns.
  *
- * @param idField  the reader's string field that identifies the record
+ * @param columns  paths that lead to numbers of the reader (see columns.ts)
+ * @param idField  the reader's field that identifies the record
  * @throws OperatingError kind 'usage', code 'schema_incompatible', with the path
  */
 export function makeDecodePlan(
@@ -74,27 +59,7 @@ export function makeDecodePlan(
   columns: Columns,
   idField: string,
 ): DecodePlan {
-  return new Planner(columns, idField).plan(writer, reader)
-}
-
-/** Numeric fields of a record, which can be columns. */
-export function isNumeric(schema: Schema): boolean {
-  const type = withoutNull(schema)
-  return type.kind === 'primitive' && NUMERIC.has(type.type)
-}
-
-const NUMERIC: ReadonlySet<PrimitiveName> = new Set(['boolean', 'int', 'long', 'float', 'double'])
-
-/** What a writer's type may be read as. Source: specification, "Schema Resolution", promotions. */
-const PROMOTIONS: Readonly<{ [type in PrimitiveName]: readonly PrimitiveName[] }> = {
-  null: ['null'],
-  boolean: ['boolean'],
-  int: ['int', 'long', 'float', 'double'],
-  long: ['long', 'float', 'double'],
-  float: ['float', 'double'],
-  double: ['double'],
-  bytes: ['bytes', 'string'],
-  string: ['string', 'bytes'],
+  return new Planner().plan(writer, reader, wantedOf(columns, idField))
 }
 
 /** Records within records that a plan flattens. */
@@ -102,35 +67,42 @@ const NESTING_MAX = 16
 /** Steps of a plan: more than a record of a thousand fields needs. */
 const STEPS_MAX = 2048
 
+const NOTHING = nothingWanted()
+
+const ITEM_CODES = {
+  count: DECODE_ITEM_COUNT,
+  first: DECODE_ITEM_FIRST,
+  max: DECODE_ITEM_MAXIMUM,
+} as const
+
+/** Where a value goes: what is wanted of it, and the bounds of the field that it is in. */
+type Target = { wanted: Wanted; minimum: number; maximum: number }
+
+const UNBOUNDED = { minimum: -Number.MAX_VALUE, maximum: Number.MAX_VALUE }
+
 class Planner {
-  private readonly steps: Step[] = []
   private readonly fields: string[] = []
-  private readonly columns: Columns
-  private readonly idField: string
+  private readonly resolution = new Resolution()
+  /** Blocks of the types that contain themselves: skipped ones, and read ones by their reader. */
+  private readonly skipped = new Map<Schema, Step[]>()
+  private readonly read = new Map<Schema, Map<Schema, Step[]>>()
+  private steps = 0
 
-  constructor(columns: Columns, idField: string) {
-    this.columns = columns
-    this.idField = idField
+  plan(writer: RecordSchema, reader: RecordSchema, wanted: Wanted): DecodePlan {
+    const mismatch = this.resolution.mismatch(writer, reader)
+    if (mismatch) throw incompatible(mismatch.path, mismatch.why)
+    const main: Step[] = []
+    this.record(main, writer, reader, wanted, '')
+    this.push(main, { code: DECODE_END, field: 0 }, '')
+    return { bytes: encodeSteps(main), fields: this.fields }
   }
 
-  plan(writer: RecordSchema, reader: RecordSchema): DecodePlan {
-    const targets = matchFields(writer, reader)
-    for (const field of writer.fields) {
-      const target = targets.get(field)
-      if (target) this.read(field, target)
-      else this.skip(field.schema, field.name)
-    }
-    const read = new Set(targets.values())
-    for (const field of reader.fields) if (!read.has(field)) this.useDefault(field)
-    this.push({ code: DECODE_END, field: 0 }, '')
-    return { bytes: encodeSteps(this.steps), fields: this.fields }
-  }
-
-  private push(step: Step, path: string): void {
-    if (this.steps.length === STEPS_MAX) {
+  private push(out: Step[], step: Step, path: string): void {
+    if (this.steps === STEPS_MAX) {
       throw incompatible(path, `is where the schema exceeds ${STEPS_MAX} values a record`)
     }
-    this.steps.push(step)
+    this.steps++
+    out.push(step)
   }
 
   private fieldIndex(path: string): number {
@@ -138,211 +110,277 @@ class Planner {
     return known >= 0 ? known : this.fields.push(path) - 1
   }
 
-  private read(writer: Field, reader: Field): void {
-    const path = writer.name
-    const mismatch = whyNotReadable(writer.schema, reader.schema)
-    if (mismatch) throw incompatible(path, mismatch)
-    if (reader.name === this.idField) {
-      if (writer.schema.kind !== 'primitive') throw incompatible(path, 'identifies the record')
-      this.push({ code: DECODE_ID, field: this.fieldIndex(path) }, path)
-      return
+  private record(
+    out: Step[],
+    writer: RecordSchema,
+    reader: RecordSchema,
+    wanted: Wanted,
+    path: string,
+  ): void {
+    checkNesting(writer, path)
+    const inner = (name: string) => (path === '' ? name : `${path}.${name}`)
+    const targets = matchFields(writer, reader)
+    for (const field of writer.fields) {
+      const target = targets.get(field)
+      if (!target) this.skip(out, field.schema, inner(field.name))
+      else this.value(out, field.schema, target.schema, within(wanted, target), inner(field.name))
     }
-    const column = this.columns.get(reader.name)
-    if (column === undefined) {
-      this.skip(writer.schema, path)
-      return
+    const read = new Set(targets.values())
+    for (const field of reader.fields) {
+      if (!read.has(field)) this.useDefault(out, field, wanted.fields.get(field.name), inner)
     }
-    this.number(writer.schema, reader, column * 8, path)
   }
 
-  private number(writer: Schema, reader: Field, column: number, path: string): void {
+  private useDefault(
+    out: Step[],
+    { name, schema, default: value }: Field,
+    wanted: Wanted | undefined,
+    inner: (name: string) => string,
+  ): void {
+    if (!wanted || value === undefined) return
+    const path = inner(name)
+    if (wanted.isId) throw incompatible(path, 'identifies the record')
+    for (const [column, number] of constantsOf(schema, value, wanted)) {
+      this.constant(out, column, number, path)
+    }
+  }
+
+  private constant(out: Step[], column: number, minimum: number, path: string): void {
     const field = this.fieldIndex(path)
-    const bounds = { minimum: reader.minimum, maximum: reader.maximum }
+    this.push(out, { code: DECODE_CONSTANT, column: column * 8, field, minimum }, path)
+  }
+
+  /** Reads a value, once it is known to be readable. */
+  private value(out: Step[], writer: Schema, reader: Schema, target: Target, path: string): void {
+    const { wanted } = target
+    if (writer.kind === 'union') {
+      this.union(out, writer, reader, target, path)
+      return
+    }
     if (isNull(writer)) {
-      this.push({ code: DECODE_CONSTANT, column, field, minimum: Number.NaN }, path)
+      if (wanted.isId) throw incompatible(path, 'identifies the record')
+      for (const column of columnsOf(wanted)) this.constant(out, column, Number.NaN, path)
       return
     }
-    if (writer.kind === 'primitive') {
-      const code = numberCode(writer.type, reader.schema)
-      this.push({ code, column, field, ...bounds }, path)
+    if (reader.kind === 'union') {
+      this.value(out, writer, this.resolution.branchOf(writer, reader)!, target, path)
+    } else if (wanted.isId) {
+      this.push(out, { code: idCode(reader, path), field: this.fieldIndex(path) }, path)
+    } else if (writer.kind === 'record' && reader.kind === 'record') {
+      this.innerRecord(out, writer, reader, wanted, path)
+    } else if (writer.kind === 'array' && reader.kind === 'array') {
+      this.items(out, DECODE_ARRAY, writer.items, reader.items, wanted, `${path}[]`)
+    } else if (writer.kind === 'map' && reader.kind === 'map') {
+      this.items(out, DECODE_MAP, writer.values, reader.values, wanted, `${path}{}`)
+    } else {
+      this.leaf(out, writer, reader, target, path)
+    }
+  }
+
+  private leaf(out: Step[], writer: Schema, reader: Schema, target: Target, path: string): void {
+    const { wanted, minimum, maximum } = target
+    if (wanted.column === undefined) {
+      const step = checkStep(writer, reader)
+      this.push(out, { ...step, field: this.fieldIndex(path) }, path)
       return
     }
-    if (writer.kind !== 'union' || writer.branches.length !== 2) {
-      throw incompatible(path, `${typeName(writer)} is not read as a number`)
+    const step = numberStep(writer, reader)
+    if (typeof step === 'string') throw incompatible(path, step)
+    const column = wanted.column * 8
+    this.push(out, { minimum, maximum, ...step, column, field: this.fieldIndex(path) }, path)
+  }
+
+  private innerRecord(
+    out: Step[],
+    writer: RecordSchema,
+    reader: RecordSchema,
+    wanted: Wanted,
+    path: string,
+  ): void {
+    if (!isRecursive(writer) || columnsOf(wanted).length > 0) {
+      this.record(out, writer, reader, wanted, path)
+      return
     }
+    const ofWriter = this.read.get(writer) ?? new Map<Schema, Step[]>()
+    this.read.set(writer, ofWriter)
+    let block = ofWriter.get(reader)
+    if (!block) {
+      block = []
+      ofWriter.set(reader, block)
+      this.record(block, writer, reader, wanted, path)
+      this.push(block, { code: DECODE_RETURN, field: 0 }, path)
+    }
+    this.push(out, { code: DECODE_CALL, field: this.fieldIndex(path), block }, path)
+  }
+
+  private items(
+    out: Step[],
+    code: number,
+    writer: Schema,
+    reader: Schema,
+    wanted: Wanted,
+    path: string,
+  ): void {
+    const field = this.fieldIndex(path)
+    const block: Step[] = []
+    this.push(out, { code, field, block }, path)
+    for (const { kind, column, scratch } of wanted.reductions) {
+      const at = { column: column * 8, argument: scratch * 8 }
+      this.push(out, { code: ITEM_CODES[kind], field, ...at }, path)
+    }
+    const target = { wanted: wanted.item ?? NOTHING, ...UNBOUNDED }
+    this.value(block, writer, reader, target, path)
+    this.push(block, { code: DECODE_RETURN, field: 0 }, path)
+  }
+
+  private union(out: Step[], writer: Union, reader: Schema, target: Target, path: string): void {
+    if (this.nullable(out, writer, reader, target, path)) return
+    const { wanted } = target
+    const field = this.fieldIndex(path)
+    this.push(out, { code: DECODE_UNION, field, argument: writer.branches.length }, path)
+    for (const branch of writer.branches) {
+      const isReadable = this.resolution.canRead(branch, reader) && !(wanted.isId && isNull(branch))
+      if (!isReadable) this.push(out, { code: DECODE_UNREADABLE, field }, path)
+      else {
+        this.branch(out, branch, path, (block) => this.value(block, branch, reader, target, path))
+      }
+    }
+  }
+
+  /** The step of one branch: the value's own where it is one alone, or what runs its block. */
+  private branch(out: Step[], branch: Schema, path: string, fill: (block: Step[]) => void): void {
+    const block: Step[] = []
+    const before = this.steps
+    fill(block)
+    const [only] = block
+    const field = this.fieldIndex(path)
+    const isRecord = branch.kind === 'record'
+    if (block.length === 0 && !isRecord) {
+      this.push(out, { code: DECODE_SKIP_NOTHING, field }, path)
+    } else if (only && block.length === 1 && isPlain(only) && !isRecord) {
+      this.steps = before
+      this.push(out, only, path)
+    } else {
+      this.push(block, { code: DECODE_RETURN, field: 0 }, path)
+      this.push(out, { code: isRecord ? DECODE_CALL_RECORD : DECODE_CALL, field, block }, path)
+    }
+  }
+
+  /** Null and a number, which most unions are, in one step or two. */
+  private nullable(
+    out: Step[],
+    writer: Union,
+    reader: Schema,
+    { wanted, ...bounds }: Target,
+    path: string,
+  ): boolean {
     const nullIndex = writer.branches.findIndex(isNull)
     const value = writer.branches[1 - nullIndex]
-    if (nullIndex < 0 || value?.kind !== 'primitive') {
-      throw incompatible(path, `${typeName(writer)} is not read as a number`)
-    }
-    const mismatch = whyNotReadable(value, reader.schema)
-    if (mismatch) throw incompatible(path, mismatch)
+    if (wanted.column === undefined || nullIndex < 0 || writer.branches.length !== 2) return false
+    if (!value || !this.resolution.canRead(value, reader)) return false
+    const type = reader.kind === 'union' ? this.resolution.branchOf(value, reader)! : reader
+    const step = numberStep(value, type)
+    if (typeof step === 'string') throw incompatible(path, step)
+    const both = nullableStep(step.code)
+    if (both === undefined) return false
+    const at = { column: wanted.column * 8, field: this.fieldIndex(path) }
     // The branch's index as it stands on the wire: a zig-zag varint.
     const argument = nullIndex * 2
-    const code = numberCode(value.type, reader.schema)
-    const nullAllowed = isNullable(reader.schema)
-    if (nullAllowed && (code === DECODE_DOUBLE || code === DECODE_INT)) {
-      const both = code === DECODE_DOUBLE ? DECODE_NULLABLE_DOUBLE : DECODE_NULLABLE_INT
-      this.push({ code: both, column, field, argument, ...bounds }, path)
-      return
+    const isNullAllowed = isNullable(reader)
+    if (isNullAllowed && both !== DECODE_NULLABLE) {
+      this.push(out, { code: both, ...at, argument, ...bounds }, path)
+      return true
     }
-    this.push({ code: DECODE_NULLABLE, field, argument, maximum: nullAllowed ? 0 : 1 }, path)
-    this.push({ code, column, field, ...bounds }, path)
+    const maximum = isNullAllowed ? 0 : 1
+    this.push(out, { code: DECODE_NULLABLE, field: at.field, argument, maximum }, path)
+    this.push(out, { ...step, ...at, ...bounds }, path)
+    return true
   }
 
-  private skip(schema: Schema, path: string): void {
-    if (schema.kind === 'record') {
-      // A record that contains itself would never end.
-      if (path.split('.').length > NESTING_MAX) throw incompatible(path, 'is nested too deeply')
-      for (const field of schema.fields) this.skip(field.schema, `${path}.${field.name}`)
-      return
+  private skip(out: Step[], schema: Schema, path: string): void {
+    switch (schema.kind) {
+      case 'record':
+        this.skipRecord(out, schema, path)
+        return
+      case 'array':
+        this.skipItems(out, DECODE_SKIP_ARRAY, schema.items, `${path}[]`)
+        return
+      case 'map':
+        this.skipItems(out, DECODE_SKIP_MAP, schema.values, `${path}{}`)
+        return
+      case 'union':
+        this.skipUnion(out, schema, path)
+        return
+      default:
+        this.push(out, { ...skipStep(schema), field: this.fieldIndex(path) }, path)
     }
+  }
+
+  private skipUnion(out: Step[], { branches }: Union, path: string): void {
     const field = this.fieldIndex(path)
-    if (schema.kind !== 'union') {
-      this.push({ ...skipStep(schema, path), field }, path)
+    this.push(out, { code: DECODE_UNION, field, argument: branches.length }, path)
+    for (const branch of branches) {
+      this.branch(out, branch, path, (block) => this.skip(block, branch, path))
+    }
+  }
+
+  private skipRecord(out: Step[], record: RecordSchema, path: string): void {
+    checkNesting(record, path)
+    const fields = (block: Step[]) => {
+      for (const { name, schema } of record.fields) this.skip(block, schema, `${path}.${name}`)
+    }
+    if (!isRecursive(record)) {
+      fields(out)
       return
     }
-    this.push({ code: DECODE_SKIP_UNION, field, argument: schema.branches.length }, path)
-    for (const branch of schema.branches) this.push({ ...skipStep(branch, path), field }, path)
-  }
-
-  private useDefault(field: Field): void {
-    if (field.default === undefined) {
-      throw incompatible(field.name, 'is not in the writer and has no default')
+    let block = this.skipped.get(record)
+    if (!block) {
+      block = []
+      this.skipped.set(record, block)
+      fields(block)
+      this.push(block, { code: DECODE_RETURN, field: 0 }, path)
     }
-    if (field.name === this.idField) throw incompatible(field.name, 'identifies the record')
-    const column = this.columns.get(field.name)
-    if (column === undefined) return
-    const number = field.default === null ? Number.NaN : Number(field.default)
-    const value = isFloat(field.schema) ? Math.fround(number) : number
-    const at = { field: this.fieldIndex(field.name), column: column * 8 }
-    this.push({ code: DECODE_CONSTANT, ...at, minimum: value }, field.name)
+    this.push(out, { code: DECODE_CALL, field: this.fieldIndex(path), block }, path)
+  }
+
+  private skipItems(out: Step[], code: number, items: Schema, path: string): void {
+    const block: Step[] = []
+    this.push(out, { code, field: this.fieldIndex(path), block }, path)
+    this.skip(block, items, path)
+    this.push(block, { code: DECODE_RETURN, field: 0 }, path)
   }
 }
 
-/** The reader's field of each of the writer's; names outweigh aliases. */
-function matchFields(writer: RecordSchema, reader: RecordSchema): Map<Field, Field> {
-  const matches = new Map<Field, Field>()
-  const names = new Set(reader.fields.map((field) => field.name))
-  const written = new Map(writer.fields.map((field) => [field.name, field]))
-  for (const field of reader.fields) {
-    const alias = field.aliases.find((name) => written.has(name) && !names.has(name))
-    const source = written.get(field.name) ?? (alias === undefined ? undefined : written.get(alias))
-    if (source) matches.set(source, field)
-  }
-  return matches
+function within(wanted: Wanted, field: Field): Target {
+  const { minimum, maximum } = field
+  return { wanted: wanted.fields.get(field.name) ?? NOTHING, minimum, maximum }
 }
 
-/** Why the writer's values cannot be read as the reader's type, or undefined when they can. */
-function whyNotReadable(writer: Schema, reader: Schema): string | undefined {
-  const no = `${typeName(writer)} cannot be read as ${typeName(reader)}`
-  if (writer.kind === 'union') {
-    // Readable if any branch is: the record with another branch is the one that fails.
-    return writer.branches.some((branch) => !whyNotReadable(branch, reader)) ? undefined : no
-  }
-  if (reader.kind === 'union') {
-    return reader.branches.some((branch) => !whyNotReadable(writer, branch)) ? undefined : no
-  }
-  if (writer.kind === 'primitive' && reader.kind === 'primitive') {
-    return PROMOTIONS[writer.type].includes(reader.type) ? undefined : no
-  }
-  if (writer.kind === 'fixed' && reader.kind === 'fixed') {
-    return writer.size === reader.size && sameName(writer, reader) ? undefined : no
-  }
-  if (writer.kind === 'enum' && reader.kind === 'enum') {
-    return sameName(writer, reader) ? undefined : no
-  }
-  return `${typeName(writer)} is not read yet`
+function checkNesting(record: RecordSchema, path: string): void {
+  if (isEndless(record)) throw incompatible(path, `${record.name} contains itself without an end`)
+  if (path.split('.').length > NESTING_MAX) throw incompatible(path, 'is nested too deeply')
 }
 
-/** Unqualified names decide, aliases of the reader included. */
-function sameName(writer: { name: string }, reader: { name: string; aliases: string[] }): boolean {
-  const short = (name: string) => name.slice(name.lastIndexOf('.') + 1)
-  return [reader.name, ...reader.aliases].some((name) => short(name) === short(writer.name))
+/** The id is text, or a UUID that becomes text. */
+function idCode(reader: Schema, path: string): number {
+  if (isUuid(reader)) return DECODE_ID_UUID
+  if (isText(reader)) return DECODE_ID
+  throw incompatible(path, `identifies the record and is ${typeName(reader)}`)
 }
 
-function numberCode(type: PrimitiveName, reader: Schema): number {
-  switch (type) {
-    case 'double':
-      return DECODE_DOUBLE
-    case 'float':
-      return DECODE_FLOAT
-    case 'int':
-      return isFloat(reader) ? DECODE_INT_AS_FLOAT : DECODE_INT
-    case 'long':
-      return isFloat(reader) ? DECODE_LONG_AS_FLOAT : DECODE_LONG
-    case 'boolean':
-      return DECODE_BOOLEAN
-    default:
-      throw new Error(`assertion failed: ${type} is no number`)
-  }
+/** Whether values of the type can identify a record. */
+export function isId(schema: Schema): boolean {
+  return isUuid(schema) || isText(schema)
 }
 
-function skipStep(schema: Schema, path: string): { code: number; argument?: number } {
-  switch (schema.kind) {
-    case 'primitive':
-      return skipPrimitive(schema)
-    case 'enum':
-      return { code: DECODE_SKIP_ENUM, argument: schema.symbols.length }
-    case 'fixed':
-      return { code: DECODE_SKIP_FIXED, argument: schema.size }
-    default:
-      throw incompatible(path, `${typeName(schema)} is not read yet`)
-  }
+function isText(schema: Schema): boolean {
+  return schema.kind === 'primitive' && (schema.type === 'string' || schema.type === 'bytes')
 }
 
-function skipPrimitive(schema: Primitive): { code: number; argument?: number } {
-  switch (schema.type) {
-    case 'null':
-      return { code: DECODE_SKIP_NOTHING }
-    case 'boolean':
-      return { code: DECODE_SKIP_BOOLEAN }
-    case 'int':
-    case 'long':
-      return { code: DECODE_SKIP_VARINT }
-    case 'float':
-      return { code: DECODE_SKIP_FIXED, argument: 4 }
-    case 'double':
-      return { code: DECODE_SKIP_FIXED, argument: 8 }
-    case 'bytes':
-    case 'string':
-      return { code: DECODE_SKIP_BYTES }
-  }
-}
-
-function isNull(schema: Schema): boolean {
-  return schema.kind === 'primitive' && schema.type === 'null'
-}
-
-function isFloat(schema: Schema): boolean {
-  const type = withoutNull(schema)
-  return type.kind === 'primitive' && type.type === 'float'
-}
-
-export function isNullable(schema: Schema): boolean {
-  return schema.kind === 'union' && schema.branches.some(isNull)
-}
-
-function withoutNull(schema: Schema): Schema {
-  if (schema.kind !== 'union' || schema.branches.length !== 2) return schema
-  return schema.branches.find((branch) => !isNull(branch)) ?? schema
-}
-
-function encodeSteps(steps: readonly Step[]): Uint8Array {
-  const bytes = new Uint8Array(steps.length * STEP_BYTES)
-  const view = new DataView(bytes.buffer)
-  for (const [i, step] of steps.entries()) {
-    const at = i * STEP_BYTES
-    view.setUint32(at + STEP_CODE, step.code, true)
-    view.setUint32(at + STEP_COLUMN, step.column ?? 0, true)
-    view.setUint32(at + STEP_FIELD, step.field, true)
-    view.setUint32(at + STEP_ARGUMENT, step.argument ?? 0, true)
-    view.setFloat64(at + STEP_MINIMUM, step.minimum ?? 0, true)
-    view.setFloat64(at + STEP_MAXIMUM, step.maximum ?? 0, true)
-  }
-  return bytes
+function isUuid(schema: Schema): boolean {
+  return schema.kind === 'fixed' && schema.size === 16 && schema.logicalType === 'uuid'
 }
 
 function incompatible(path: string, why: string) {
-  return usageError('schema_incompatible', `${path}: ${why}`)
+  return usageError('schema_incompatible', path === '' ? why : `${path}: ${why}`)
 }

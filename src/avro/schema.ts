@@ -6,8 +6,14 @@ import { usageError } from '../errors.ts'
 const PRIMITIVES = ['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'] as const
 
 export type PrimitiveName = (typeof PRIMITIVES)[number]
-export type Primitive = { kind: 'primitive'; type: PrimitiveName; logicalType?: string }
-type Enum = {
+/** What the values of a type mean. Source: specification, "Logical Types". */
+type Logical = {
+  logicalType?: string
+  /** Of a decimal whose attributes are valid: it counts in units of 10^-scale. */
+  decimal?: { precision: number; scale: number }
+}
+type Primitive = { kind: 'primitive'; type: PrimitiveName } & Logical
+export type Enum = {
   kind: 'enum'
   name: string
   aliases: string[]
@@ -15,10 +21,10 @@ type Enum = {
   /** What a reader takes for a symbol it does not know; undefined when it knows no such. */
   default: string | undefined
 }
-type Fixed = { kind: 'fixed'; name: string; aliases: string[]; size: number }
+type Fixed = { kind: 'fixed'; name: string; aliases: string[]; size: number } & Logical
 type ArrayOf = { kind: 'array'; items: Schema }
 type MapOf = { kind: 'map'; values: Schema }
-type Union = { kind: 'union'; branches: Schema[] }
+export type Union = { kind: 'union'; branches: Schema[] }
 export type RecordSchema = { kind: 'record'; name: string; aliases: string[]; fields: Field[] }
 export type Schema = Primitive | Enum | Fixed | ArrayOf | MapOf | Union | RecordSchema
 
@@ -99,11 +105,7 @@ class Parser {
         throw this.error(path, 'has no type')
       default: {
         const inner = this.parse(type, namespace, `${path}.type`)
-        const logicalType = json['logicalType']
-        if (inner.kind === 'primitive' && typeof logicalType === 'string') {
-          return { ...inner, logicalType }
-        }
-        return inner
+        return inner.kind === 'primitive' ? { ...inner, ...logical(json) } : inner
       }
     }
   }
@@ -254,7 +256,7 @@ class Parser {
     if (typeof size !== 'number' || !Number.isInteger(size) || size < 0 || size > 0x7fffffff) {
       throw this.error(path, 'has no valid size')
     }
-    return this.define(name, { kind: 'fixed', name, aliases, size }, path)
+    return this.define(name, { kind: 'fixed', name, aliases, size, ...logical(json) }, path)
   }
 
   private name(json: JsonObject, enclosing: string, path: string) {
@@ -296,6 +298,16 @@ class Parser {
   }
 }
 
+/** A logical type whose attributes are wrong counts as none, as the specification has it. */
+function logical(json: JsonObject): Logical {
+  const { logicalType, precision, scale = 0 } = json
+  if (typeof logicalType !== 'string') return {}
+  if (logicalType !== 'decimal') return { logicalType }
+  const isWhole = (n: Json | undefined): n is number => typeof n === 'number' && Number.isInteger(n)
+  if (!isWhole(precision) || !isWhole(scale) || precision < 1) return {}
+  return scale < 0 || scale > precision ? {} : { logicalType, decimal: { precision, scale } }
+}
+
 export function isPrimitive(name: string): boolean {
   return PRIMITIVES.some((primitive) => primitive === name)
 }
@@ -306,6 +318,20 @@ export function fullName(name: string, namespace: string): string {
 
 export function namespaceOf(name: string): string {
   return name.slice(0, Math.max(0, name.lastIndexOf('.')))
+}
+
+/** The type beside null, where a union has no other. */
+export function withoutNull(schema: Schema): Schema {
+  if (schema.kind !== 'union' || schema.branches.length !== 2 || !isNullable(schema)) return schema
+  return schema.branches.find((branch) => !isNull(branch)) ?? schema
+}
+
+export function isNullable(schema: Schema): boolean {
+  return schema.kind === 'union' && schema.branches.some(isNull)
+}
+
+export function isNull(schema: Schema): boolean {
+  return schema.kind === 'primitive' && schema.type === 'null'
 }
 
 /** How a type is called in messages and told apart within a union. */

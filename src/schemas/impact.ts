@@ -1,6 +1,6 @@
 // What rests on a field of the application: features of the model, rules and reasons of the policy.
 
-import { isNumeric } from '../avro/decode-plan.ts'
+import { isColumn } from '../avro/columns.ts'
 import type { RecordSchema, Schema } from '../avro/schema.ts'
 import type { Policy, PolicyRule } from '../policy/policy.ts'
 import type { ArtefactManifest } from '../scorer/artefact.ts'
@@ -55,7 +55,7 @@ export class Impact {
       features: features.map(({ name }) => name),
       rules: touched.map(({ rule, i }) => `rules[${i}] ${rule.code}`),
       reasons: [...new Set([...touched.map(({ rule }) => rule.code), ...ofMargin])],
-      modelKeepsInputs: features.every(({ field }) => isNumberAt(next, field)),
+      modelKeepsInputs: features.every(({ field }) => isColumn(next, field)),
     }
   }
 
@@ -81,7 +81,7 @@ export class Impact {
         rule: 'POLICY_INPUT_LOST',
       })),
     )
-    return [...ofModel, ...ofPolicy].filter(({ field }) => !isNumberAt(application, field))
+    return [...ofModel, ...ofPolicy].filter(({ field }) => !isColumn(application, field))
   }
 }
 
@@ -89,16 +89,14 @@ function fieldsOf(rule: PolicyRule): string[] {
   return rule.divided_by === undefined ? [rule.field] : [rule.field, rule.divided_by]
 }
 
-/** Whether one path is the other or leads to it. Items and values count as their field. */
+/**
+ * Whether one path is the other or leads to it. Items and values count as their field, and so does
+ * what they are reduced to.
+ */
 function overlaps(one: string, other: string): boolean {
-  const [a, b] = [one, other].map((path) => path.replaceAll(/\[\]|\{\}/g, ''))
+  const [a, b] = [one, other].map((path) => path.replaceAll(/\[\w*\]|\{\}/g, ''))
   if (a === '' || b === '') return true
   return a === b || a!.startsWith(`${b}.`) || b!.startsWith(`${a}.`)
-}
-
-function isNumberAt(schema: Schema, path: string): boolean {
-  const found = typeAt(schema, path)
-  return found !== undefined && isNumeric(found)
 }
 
 /** The type of a field, which may be one of a record within. */

@@ -22,8 +22,14 @@ import { type Program, featureFields } from './program.ts'
  */
 export function withChallenger(program: Program, artefact: Artefact): Program {
   const fields = featureFields(program.applicationSchema, artefact)
-  const columns = fields.map((field) => program.columns.indexOf(field))
   const modelName = artefact.manifest.name
+  const columns = fields.map((field) => {
+    const column = program.columns.indexOf(field)
+    if (column >= 0) return column
+    // Every number is a column; what is one only where it is asked for was not asked for.
+    const what = `rests on "${field}", which neither the champion nor the policy asks for`
+    throw usageError('artefact', `model ${modelName}: ${what}`)
+  })
   const tables = pointAt(artefact.tables, columns, modelName)
   return { ...program, challenger: { modelName, modelHash: artefact.modelHash, tables } }
 }

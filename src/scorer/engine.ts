@@ -21,6 +21,7 @@ import {
   roundedRows,
   takeConstants,
   takeOutputs,
+  UUID_TEXT_BYTES,
 } from './model-context.ts'
 import type { Program } from './program.ts'
 
@@ -66,6 +67,7 @@ export class Engine {
   readonly rowsAt: number
   readonly idsAt: number
   readonly statusesAt: number
+  readonly faultsAt: number
   readonly marginsAt: number
   readonly decisionsAt: number
   readonly writerOfAt: number
@@ -112,6 +114,8 @@ export class Engine {
     this.rowsAt = arena.take(roundedRows(size.records) * rowBytes)
     this.idsAt = arena.take(size.records * 8)
     this.statusesAt = arena.take(size.records * 4)
+    this.faultsAt = arena.take(size.records * 4)
+    const uuidsAt = arena.take(size.records * UUID_TEXT_BYTES)
     this.writerOfAt = arena.take(size.records * 4)
     const outputs = takeOutputs(arena, program, program, size)
     const challengerOutputs = challenger && takeOutputs(arena, program, challenger, size)
@@ -145,8 +149,9 @@ export class Engine {
       this.view.setUint32(reasonsAt + i * 8 + 4, text.length, true)
       this.u8.set(text, textsAt[i])
     }
-    const { spansAt, writersAt, rowsAt, idsAt, statusesAt, writerOfAt } = this
-    const batch = { spansAt, writersAt, rowsAt, idsAt, statusesAt, writerOfAt, policyAt }
+    const { spansAt, writersAt, rowsAt, idsAt, statusesAt, faultsAt, writerOfAt } = this
+    const decoded = { rowsAt, idsAt, uuidsAt, statusesAt, faultsAt, writerOfAt }
+    const batch = { spansAt, writersAt, policyAt, ...decoded }
     const shared = { nativeBase: addressOf ? addressOf(this.u8) : 0, ...batch }
     this.champion = new ModelContext(this.view, program, program, constants, outputs, shared)
     if (challenger && challengerConstants && challengerOutputs) {

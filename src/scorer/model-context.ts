@@ -9,6 +9,7 @@ import {
   CONTEXT_BYTES,
   CONTEXT_DECISIONS,
   CONTEXT_ENCODE_PLAN,
+  CONTEXT_FAULTS,
   CONTEXT_IDS,
   CONTEXT_IMAGE,
   CONTEXT_LEAF_INDICES,
@@ -23,6 +24,7 @@ import {
   CONTEXT_ROW_BYTES,
   CONTEXT_SPANS,
   CONTEXT_STATUSES,
+  CONTEXT_UUIDS,
   CONTEXT_WRITERS,
   CONTEXT_WRITER_COUNT,
   CONTEXT_WRITER_OF,
@@ -42,6 +44,8 @@ import type { Model, Program } from './program.ts'
 
 /** Longest topic name that Kafka allows. */
 const TOPIC_BYTES_MAX = 249
+/** Of an id that is written as 16 bytes and told as text. */
+export const UUID_TEXT_BYTES = 36
 /** A decision beside its constants, id and reasons: numbers and varints, rounded up. */
 const DECISION_NUMBERS_BYTES = 80
 
@@ -75,7 +79,9 @@ export type Shared = {
   writersAt: number
   rowsAt: number
   idsAt: number
+  uuidsAt: number
   statusesAt: number
+  faultsAt: number
   writerOfAt: number
   policyAt: number
 }
@@ -100,8 +106,8 @@ export function takeOutputs(
   const columns = tables.getUint32(IMAGE_COLUMNS, true)
   const trees = tables.getUint32(IMAGE_TREES, true)
   const reasonBytes = program.reasonTexts.reduce((sum, text) => sum + text.length, 0)
-  const decisionBytes =
-    constantBytes(longestPlan(program, model)) + reasonBytes + DECISION_NUMBERS_BYTES
+  const numberBytes = DECISION_NUMBERS_BYTES + UUID_TEXT_BYTES
+  const decisionBytes = constantBytes(longestPlan(program, model)) + reasonBytes + numberBytes
   return {
     // For 128 rows, or what the kernels of one row read.
     binsAt: arena.take(Math.max(BINS_BYTES_MIN, 2 * columns * BLOCK_ROWS)),
@@ -153,6 +159,8 @@ export class ModelContext {
       [CONTEXT_ROW_BYTES, program.columns.length * 8],
       [CONTEXT_IDS, shared.idsAt],
       [CONTEXT_STATUSES, shared.statusesAt],
+      [CONTEXT_FAULTS, shared.faultsAt],
+      [CONTEXT_UUIDS, shared.uuidsAt],
       [CONTEXT_WRITER_OF, shared.writerOfAt],
       [CONTEXT_IMAGE, constants.imageAt],
       [CONTEXT_BINS, outputs.binsAt],

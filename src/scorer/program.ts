@@ -2,10 +2,11 @@
 // decode plans for every known writer schema, policy, the decision's schema. Plain data, so that it
 // can be posted to the workers.
 
-import { type Columns, isNumeric, makeDecodePlan } from '../avro/decode-plan.ts'
+import { type Columns, isColumn, numericPaths } from '../avro/columns.ts'
+import { isId, makeDecodePlan } from '../avro/decode-plan.ts'
 import { checkDecisionFields, encodeReason } from '../avro/encode-plan.ts'
 import { type SchemaVersion, loadSchemaVersions, newest } from '../avro/schema-files.ts'
-import { type RecordSchema, typeName } from '../avro/schema.ts'
+import { type RecordSchema, typeName, withoutNull } from '../avro/schema.ts'
 import { OperatingError, usageError } from '../errors.ts'
 import { compilePolicy } from '../policy/compile.ts'
 import { type Policy, loadPolicy } from '../policy/policy.ts'
@@ -14,6 +15,8 @@ import { type Artefact, loadArtefact } from './artefact.ts'
 
 /** The reader's field that identifies an application. */
 const ID_FIELD = 'application_id'
+
+const NO_PLAN = new Uint8Array(0)
 
 type Writer = {
   fingerprint: bigint
@@ -90,10 +93,11 @@ export function makeProgram(parts: ProgramParts, artefact: Artefact): Program {
   const reader = newest(applications)
   checkId(reader)
   checkDecisionFields(decisionSchema)
-  const columns = layOutColumns(reader, artefact)
+  const columns = layOutColumns(reader, artefact, policy)
   const byField: Columns = new Map(columns.map((field, column) => [field, column]))
   const compiled = compilePolicy(policy, byField)
   const writers = applications.map((version) => makeWriter(version, reader.schema, byField))
+  checkFingerprints(applications, writers)
   const own = writers[applications.indexOf(reader)]!
   if (!own.plan) throw usageError('schema', own.refusal)
   return {
@@ -125,19 +129,33 @@ export function withWriter(program: Program, version: SchemaVersion): Program {
 
 function checkId(reader: SchemaVersion): void {
   const id = reader.schema.fields.find((field) => field.name === ID_FIELD)
-  if (id && typeName(id.schema) === 'string') return
+  if (id && isId(withoutNull(id.schema))) return
   const what = id ? `is ${typeName(id.schema)}` : 'is missing'
-  throw usageError('schema', `${reader.path}: ${ID_FIELD}: must be string, ${what}`)
+  const due = 'must be string, bytes or a UUID of 16 bytes'
+  throw usageError('schema', `${reader.path}: ${ID_FIELD}: ${due}, ${what}`)
 }
 
-/** The model's features in its order, then the other numeric fields: all are checked for bounds. */
-function layOutColumns(reader: SchemaVersion, artefact: Artefact): string[] {
+/** Logical types are no part of a fingerprint, and units of time are converted by them. */
+function checkFingerprints(versions: readonly SchemaVersion[], writers: readonly Writer[]): void {
+  for (const [i, { fingerprint, plan }] of writers.entries()) {
+    const other = writers.findIndex((writer) => writer.fingerprint === fingerprint)
+    const isSame = Buffer.compare(plan ?? NO_PLAN, writers[other]!.plan ?? NO_PLAN) === 0
+    if (isSame) continue
+    const both = `${versions[other]!.path} and ${versions[i]!.path}`
+    const why = 'their logical types differ, and records do not say which was meant'
+    throw usageError('schema', `${both} have one fingerprint and are read differently: ${why}`)
+  }
+}
+
+/**
+ * The model's features in its order, then the other numeric fields, which are checked for bounds,
+ * and what else the policy asks for.
+ */
+function layOutColumns(reader: SchemaVersion, artefact: Artefact, policy: Policy): string[] {
   const features = featureFields(reader, artefact)
-  return [...features, ...numericFields(reader).filter((field) => !features.includes(field))]
-}
-
-function numericFields({ schema }: SchemaVersion): string[] {
-  return schema.fields.filter((f) => isNumeric(f.schema)).map((f) => f.name)
+  const asked = policy.file.rules.flatMap((rule) => [rule.field, rule.divided_by ?? rule.field])
+  const ofPolicy = asked.filter((field) => isColumn(reader.schema, field))
+  return [...new Set([...features, ...numericPaths(reader.schema), ...ofPolicy])]
 }
 
 /**
@@ -147,9 +165,8 @@ function numericFields({ schema }: SchemaVersion): string[] {
  *         features rest on one
  */
 export function featureFields(reader: SchemaVersion, artefact: Artefact): string[] {
-  const numeric = numericFields(reader)
   const features = artefact.manifest.features.map(({ name, field }) => {
-    if (!numeric.includes(field)) {
+    if (!isColumn(reader.schema, field)) {
       const what = `feature "${name}" rests on "${field}"`
       const why = `which is no numeric field of ${reader.path}`
       throw usageError('artefact', `model ${artefact.manifest.name}: ${what}, ${why}`)

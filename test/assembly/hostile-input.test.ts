@@ -10,11 +10,13 @@ import {
   STATUS_BAD_BRANCH,
   STATUS_BAD_LENGTH,
   STATUS_BAD_STRING,
+  STATUS_BAD_SYMBOL,
   STATUS_BAD_VARINT,
   STATUS_IMPOSSIBLE_VALUE,
   STATUS_INCOMPATIBLE_SCHEMA,
   STATUS_NOT_SINGLE_OBJECT,
   STATUS_OK,
+  STATUS_TOO_DEEP,
   STATUS_TRAILING_BYTES,
   STATUS_TRUNCATED,
   STATUS_UNKNOWN_SCHEMA,
@@ -32,6 +34,7 @@ import {
   decode,
   draws,
   engineOf,
+  faultOf,
   fieldOf,
   fill,
   idOf,
@@ -53,6 +56,8 @@ const WITH_FIELD: ReadonlySet<number> = new Set([
   STATUS_IMPOSSIBLE_VALUE,
   STATUS_BAD_LENGTH,
   STATUS_BAD_STRING,
+  STATUS_BAD_SYMBOL,
+  STATUS_TOO_DEEP,
 ])
 
 function hexOf(bytes: Uint8Array): string {
@@ -74,9 +79,11 @@ function expectReference(
       const { code } = statuses[i]!
       const field = WITH_FIELD.has(code) ? fieldOf(engine, i) : ''
       seen.set(code, (seen.get(code) ?? 0) + 1)
-      if (code !== expected.code || field !== expected.field) {
-        const what = `${hexOf(record)}: status ${code} at "${field}"`
-        throw new Error(`${what}, the reference says ${expected.code} at "${expected.field}"`)
+      const byte = code === STATUS_OK ? 0 : faultOf(engine, i)
+      if (code !== expected.code || field !== expected.field || byte !== expected.byte) {
+        const what = `${hexOf(record)}: status ${code} at "${field}", byte ${byte}`
+        const due = `${expected.code} at "${expected.field}", byte ${expected.byte}`
+        throw new Error(`${what}, the reference says ${due}`)
       }
       if (code !== STATUS_OK) continue
       expect(hexOf(idOf(engine, i))).toBe(hexOf(expected.id))
@@ -288,7 +295,8 @@ function readValue(type: Json, bytes: number[]): [code: number, field: string, x
   const code = status!.code
   const expected = referenceDecode(record, [writer])
   const field = WITH_FIELD.has(code) ? fieldOf(engine, 0) : ''
-  expect([code, field]).toEqual([expected.code, expected.field])
+  const byte = code === STATUS_OK ? 0 : faultOf(engine, 0)
+  expect([code, field, byte]).toEqual([expected.code, expected.field, expected.byte])
   return [code, field, code === STATUS_OK ? (rowOf(engine, 0)['x'] ?? Number.NaN) : Number.NaN]
 }
 
@@ -342,10 +350,15 @@ describe('unions', () => {
   test.each(['int', 'long', 'float', 'double', 'boolean'])(
     'a nullable %s has two branches',
     (type) => {
-      for (const wire of [1, 3, 4, 5, 0x7e, 0x7f, 0x80, 0xff]) {
+      for (const wire of [1, 3, 4, 5, 0x7e, 0x7f, 0x81, 0x84, 0xff]) {
         const [code, field] = readValue(['null', type], [wire, ...new Uint8Array(10)])
         expect([code, field]).toEqual([STATUS_BAD_BRANCH, 'x'])
       }
+      // A branch in more bytes than it needs is that branch.
+      expect(readValue(['null', type], [0x80, 0])).toEqual([STATUS_OK, '', NAN])
+      expect(readValue([type, 'null'], [0x82, 0x80, 0])).toEqual([STATUS_OK, '', NAN])
+      expect(readValue(['null', type], X80(9))[0]).toBe(STATUS_TRUNCATED)
+      expect(readValue(['null', type], X80(10))[0]).toBe(STATUS_BAD_VARINT)
       expect(readValue(['null', type], [])[0]).toBe(STATUS_TRUNCATED)
       expect(readValue(['null', type], [0])).toEqual([STATUS_OK, '', NAN])
       expect(readValue(['null', type], [0, 0])[0]).toBe(STATUS_TRAILING_BYTES)
@@ -393,9 +406,9 @@ describe('lengths', () => {
     ['a fixed one byte short', fixed(4), [1, 2, 3], STATUS_TRUNCATED],
     ['the largest fixed', fixed(0x7fffffff), [1, 2, 3], STATUS_TRUNCATED],
     ['the last symbol', enumOf(3), [4], STATUS_OK],
-    ['one beyond the last symbol', enumOf(3), [6], STATUS_BAD_BRANCH],
-    ['symbol -1', enumOf(3), [1], STATUS_BAD_BRANCH],
-    ['symbol 2^32', enumOf(3), [...X80(4), 0x20], STATUS_BAD_BRANCH],
+    ['one beyond the last symbol', enumOf(3), [6], STATUS_BAD_SYMBOL],
+    ['symbol -1', enumOf(3), [1], STATUS_BAD_SYMBOL],
+    ['symbol 2^32', enumOf(3), [...X80(4), 0x20], STATUS_BAD_SYMBOL],
   ]
   test.each(CASES)('%s', (_, type, bytes, code) => {
     expect(readValue(type, bytes)[0]).toBe(code)
@@ -583,7 +596,7 @@ describe('what avsc would take', () => {
    * Classes in which the module refuses what avsc reads, each judged right:
    * - header: avsc is given the body alone;
    * - varint: avsc bounds neither length nor range of an int;
-   * - branch: avsc reads a branch from a varint of any length, here a nullable's is one byte;
+   * - branch: avsc reads one beyond ten bytes as well;
    * - value: bounds of the schema file, booleans other than 0 and 1, the empty id;
    * - string: avsc replaces what is not UTF-8.
    */

@@ -129,7 +129,7 @@ export class RecordMaker {
         field['default'] = 0.5
       fields.push(field)
     }
-    // Records and unions of the reader's own are not read yet, or not with every other type.
+    // Records and unions of the reader's own could hold numbers, which would be columns.
     for (let i = this.below(3); i > 0; i--) fields.push(this.extra(`s${i}`, 2))
     return this.application(this.shuffled(fields))
   }
@@ -331,7 +331,7 @@ export class RecordMaker {
 }
 
 /** Whether a column of the type holds floats. */
-export function isFloat(schema: Schema): boolean {
+function isFloat(schema: Schema): boolean {
   if (schema.kind === 'union') return schema.branches.some(isFloat)
   return schema.kind === 'primitive' && schema.type === 'float'
 }
@@ -343,7 +343,7 @@ function floatOf(column: number, avro: unknown): number {
 }
 
 /** The float nearest to a long; of two as near the one that ends in a 0 bit. */
-export function floatOfLong(value: bigint): number {
+function floatOfLong(value: bigint): number {
   const float = Math.fround(Number(value))
   const exact = BigInt(float)
   // Rounding twice goes wrong where the double lies half-way between two floats and the long does

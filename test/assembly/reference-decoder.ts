@@ -1,237 +1,182 @@
-// A decoder of single records that is slow and plain: it walks the writer's schema by the Avro
-// specification, checks every byte before it looks at it, and knows nothing of decode plans. What
-// the module makes of a record is held against it, status and field included.
+// A decoder of single records that is slow and plain: the resolver, which knows nothing of decode
+// plans, with what the worker asks beside Avro: an id of text, numbers within the bounds of their
+// fields, decimals that databases hold. What the module makes of a record is held against it:
+// status, field and byte included.
 
 import {
+  DECIMAL_BYTES_MAX,
   ID_BYTES_MAX,
-  STATUS_BAD_BRANCH,
   STATUS_BAD_LENGTH,
   STATUS_BAD_STRING,
-  STATUS_BAD_VARINT,
   STATUS_IMPOSSIBLE_VALUE,
   STATUS_NOT_SINGLE_OBJECT,
   STATUS_OK,
-  STATUS_TRAILING_BYTES,
-  STATUS_TRUNCATED,
   STATUS_UNKNOWN_SCHEMA,
 } from '../../assembly/layout.ts'
-import { isNumeric } from '../../src/avro/decode-plan.ts'
+import { ByteReader, Fault } from '../../src/avro/byte-reader.ts'
+import { numericPaths } from '../../src/avro/columns.ts'
+import { decimalNumber } from '../../src/avro/decimal.ts'
+import { Resolver, type Watch } from '../../src/avro/resolver.ts'
 import type { SchemaVersion } from '../../src/avro/schema-files.ts'
-import type { Field, PrimitiveName, RecordSchema, Schema } from '../../src/avro/schema.ts'
-import { floatOfLong, isFloat } from './random-records.ts'
+import { type Field, type RecordSchema, type Schema, withoutNull } from '../../src/avro/schema.ts'
+import type { Value } from '../../src/avro/value.ts'
 
 export type Decoded = {
   code: number
   /** Path of the field that is at fault, where one is. */
   field: string
+  /** Which byte of the record is at fault. */
+  byte: number
   /** Columns by the reader's names; complete when the code is STATUS_OK. */
   row: Record<string, number>
   id: Uint8Array
 }
 
 const HEADER_BYTES = 10
-const INT_BYTES = 5
-const LONG_BYTES = 10
-
-class Fault extends Error {
-  readonly code: number
-  readonly field: string
-
-  constructor(code: number, field = '') {
-    super(`status ${code} at ${field}`)
-    this.code = code
-    this.field = field
-  }
-}
+const PATH = /^([\w.]+)(?:\[(\w+)\](?:\.(.+))?)?$/
 
 /** Decodes one record, written by one of the versions, as the newest. */
-export function referenceDecode(bytes: Uint8Array, versions: readonly SchemaVersion[]): Decoded {
-  const decoder = new Decoder(bytes)
-  const decoded: Decoded = { code: STATUS_OK, field: '', row: {}, id: new Uint8Array(0) }
+export function referenceDecode(
+  bytes: Uint8Array,
+  versions: readonly SchemaVersion[],
+  asked: readonly string[] = [],
+): Decoded {
+  const reader = versions[versions.length - 1]!.schema
+  const columns = [...numericPaths(reader), ...asked]
+  const decoded: Decoded = { code: STATUS_OK, field: '', byte: 0, row: {}, id: new Uint8Array(0) }
   try {
-    const writer = decoder.header(versions)
-    decoder.record(writer.schema, versions[versions.length - 1]!.schema, decoded)
+    const writer = writerOf(bytes, versions)
+    const watch = watcher(bytes, reader, columns, decoded)
+    const value = resolverOf(writer.schema, reader).decodeWhole(bytes, HEADER_BYTES, watch)
+    for (const path of columns) decoded.row[path] = numberAt(value, reader, path)
   } catch (error) {
     if (!(error instanceof Fault)) throw error
-    decoded.code = error.code
+    decoded.code = error.status
     decoded.field = error.field
+    decoded.byte = error.byte
   }
   return decoded
 }
 
-class Decoder {
-  private readonly bytes: Uint8Array
-  private readonly view: DataView
-  private position = 0
+const resolvers = new WeakMap<RecordSchema, WeakMap<RecordSchema, Resolver>>()
 
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+function resolverOf(writer: RecordSchema, reader: RecordSchema): Resolver {
+  const ofWriter = resolvers.get(writer) ?? new WeakMap<RecordSchema, Resolver>()
+  resolvers.set(writer, ofWriter)
+  const resolver = ofWriter.get(reader) ?? new Resolver(writer, reader)
+  ofWriter.set(reader, resolver)
+  return resolver
+}
+
+function writerOf(bytes: Uint8Array, versions: readonly SchemaVersion[]): SchemaVersion {
+  if (bytes.length < HEADER_BYTES || bytes[0] !== 0xc3 || bytes[1] !== 0x01) {
+    throw new Fault(STATUS_NOT_SINGLE_OBJECT, 0)
   }
+  const view = new DataView(bytes.buffer, bytes.byteOffset)
+  const fingerprint = view.getBigUint64(2, true)
+  const writer = versions.find((version) => version.fingerprint === fingerprint)
+  if (!writer) throw new Fault(STATUS_UNKNOWN_SCHEMA, 2)
+  return writer
+}
 
-  header(versions: readonly SchemaVersion[]): SchemaVersion {
-    const { bytes } = this
-    if (bytes.length < HEADER_BYTES || bytes[0] !== 0xc3 || bytes[1] !== 0x01) {
-      throw new Fault(STATUS_NOT_SINGLE_OBJECT)
+/** Holds each value to what is asked of it where it is read. */
+function watcher(
+  bytes: Uint8Array,
+  reader: RecordSchema,
+  columns: readonly string[],
+  decoded: Decoded,
+): Watch {
+  const fields = new Map(columns.flatMap((path) => leafOf(reader, path)))
+  return (path, field, value, at) => {
+    if (path === 'application_id') {
+      decoded.id = idOf(bytes, field, value, at)
+      return
     }
-    const fingerprint = this.view.getBigUint64(2, true)
-    const writer = versions.find((version) => version.fingerprint === fingerprint)
-    if (!writer) throw new Fault(STATUS_UNKNOWN_SCHEMA)
-    this.position = HEADER_BYTES
-    return writer
-  }
-
-  record(writer: RecordSchema, reader: RecordSchema, decoded: Decoded): void {
-    const unread = new Set(reader.fields)
-    for (const field of writer.fields) {
-      const target =
-        reader.fields.find((f) => f.name === field.name) ??
-        reader.fields.find((f) => f.aliases.includes(field.name))
-      if (target) unread.delete(target)
-      if (target?.name === 'application_id') decoded.id = this.id(field.name)
-      else if (target && isNumeric(target.schema)) {
-        decoded.row[target.name] = this.column(field, target)
-      } else this.skip(field.schema, field.name)
+    const leaf = fields.get(path)
+    if (!leaf || value === null) return
+    if (value instanceof Uint8Array && withoutNull(leaf.schema).kind === 'primitive') {
+      const isNumber = value.length >= 1 && value.length <= DECIMAL_BYTES_MAX
+      if (!isNumber) throw new Fault(STATUS_BAD_LENGTH, at, field)
     }
-    for (const field of unread) {
-      if (isNumeric(field.schema)) {
-        const value = field.default === null ? Number.NaN : Number(field.default)
-        decoded.row[field.name] = isFloat(field.schema) ? Math.fround(value) : value
-      }
-    }
-    if (this.position !== this.bytes.length) throw new Fault(STATUS_TRAILING_BYTES)
-  }
-
-  private take(count: number): number {
-    if (this.bytes.length - this.position < count) throw new Fault(STATUS_TRUNCATED)
-    this.position += count
-    return this.position - count
-  }
-
-  /** An unsigned varint of at most so many bytes and bits. */
-  private varint(bytesMax: number, bits: bigint, field: string): bigint {
-    let value = 0n
-    for (let i = 0; i < bytesMax; i++) {
-      const byte = this.bytes[this.take(1)]!
-      value |= BigInt(byte & 0x7f) << BigInt(7 * i)
-      if (byte >= 0x80) continue
-      if (value >> bits) throw new Fault(STATUS_BAD_VARINT, field)
-      return value
-    }
-    throw new Fault(STATUS_BAD_VARINT, field)
-  }
-
-  private int(field: string): number {
-    return Number(unzigzag(this.varint(INT_BYTES, 32n, field)))
-  }
-
-  private long(field: string): bigint {
-    return unzigzag(this.varint(LONG_BYTES, 64n, field))
-  }
-
-  private length(field: string): number {
-    const length = this.long(field)
-    const left = this.bytes.length - this.position
-    if (length < 0n || length > BigInt(left)) throw new Fault(STATUS_BAD_LENGTH, field)
-    return Number(length)
-  }
-
-  private id(field: string): Uint8Array {
-    const length = this.length(field)
-    if (length > ID_BYTES_MAX) throw new Fault(STATUS_BAD_LENGTH, field)
-    if (length === 0) throw new Fault(STATUS_IMPOSSIBLE_VALUE, field)
-    const id = this.bytes.slice(this.position, this.position + length)
-    try {
-      new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(id)
-    } catch {
-      throw new Fault(STATUS_BAD_STRING, field)
-    }
-    this.position += length
-    return id
-  }
-
-  /**
-   * A number within the reader's bounds, or NaN for null. Stricter than Avro in one thing: the
-   * branch of a nullable number is one byte, where a longer varint of the same value would do.
-   */
-  private column(field: Field, target: Field): number {
-    const { schema, name } = field
-    let type = schema
-    if (schema.kind === 'union') {
-      const wire = this.bytes[this.take(1)]!
-      if (wire !== 0 && wire !== 2) throw new Fault(STATUS_BAD_BRANCH, name)
-      type = schema.branches[wire / 2]!
-    }
-    if (type.kind !== 'primitive') throw new Error('no number')
-    if (type.type === 'null') {
-      const takesNull = target.schema.kind === 'union'
-      if (!takesNull) throw new Fault(STATUS_BAD_BRANCH, name)
-      return Number.NaN
-    }
-    const value = this.number(type.type, isFloat(target.schema), name)
-    if (value >= target.minimum && value <= target.maximum) return value
-    throw new Fault(STATUS_IMPOSSIBLE_VALUE, name)
-  }
-
-  private number(type: PrimitiveName, asFloat: boolean, field: string): number {
-    switch (type) {
-      case 'boolean': {
-        const byte = this.bytes[this.take(1)]!
-        if (byte > 1) throw new Fault(STATUS_IMPOSSIBLE_VALUE, field)
-        return byte
-      }
-      case 'int':
-        return asFloat ? Math.fround(this.int(field)) : this.int(field)
-      case 'long':
-        return asFloat ? floatOfLong(this.long(field)) : Number(this.long(field))
-      case 'float':
-        return this.view.getFloat32(this.take(4), true)
-      case 'double':
-        return this.view.getFloat64(this.take(8), true)
-      default:
-        throw new Error(`${type} is no number`)
-    }
-  }
-
-  private skip(schema: Schema, path: string): void {
-    switch (schema.kind) {
-      case 'record':
-        for (const field of schema.fields) this.skip(field.schema, `${path}.${field.name}`)
-        return
-      case 'enum': {
-        const index = this.long(path)
-        if (index < 0n || index >= BigInt(schema.symbols.length)) {
-          throw new Fault(STATUS_BAD_BRANCH, path)
-        }
-        return
-      }
-      case 'fixed':
-        this.take(schema.size)
-        return
-      case 'union': {
-        const index = this.long(path)
-        if (index < 0n || index >= BigInt(schema.branches.length)) {
-          throw new Fault(STATUS_BAD_BRANCH, path)
-        }
-        this.skip(schema.branches[Number(index)]!, path)
-        return
-      }
-      case 'primitive':
-        this.skipPrimitive(schema.type, path)
-        return
-      default:
-        throw new Error(`${schema.kind} is not read`)
-    }
-  }
-
-  /** Skipped numbers are passed, not looked at: an int may have the length of a long. */
-  private skipPrimitive(type: PrimitiveName, path: string): void {
-    if (type === 'int' || type === 'long') this.long(path)
-    else if (type === 'string' || type === 'bytes') this.take(this.length(path))
-    else this.take({ null: 0, boolean: 1, float: 4, double: 8 }[type])
+    const number = numberOf(value, leaf.schema)
+    if (number >= leaf.minimum && number <= leaf.maximum) return
+    throw new Fault(STATUS_IMPOSSIBLE_VALUE, at, field)
   }
 }
 
-function unzigzag(value: bigint): bigint {
-  return (value >> 1n) ^ -(value & 1n)
+type Leaf = Pick<Field, 'schema' | 'minimum' | 'maximum'>
+
+/** What a column rests on, by its path as the resolver tells it. */
+function leafOf(reader: RecordSchema, column: string): [string, Leaf][] {
+  const [, outer = '', reduction, inner] = PATH.exec(column)!
+  const field = fieldAt(reader, outer)
+  if (reduction === undefined) return [[outer, field]]
+  if (reduction === 'count') return []
+  const container = withoutNull(field.schema)
+  const [items, suffix] =
+    container.kind === 'array' ? [container.items, '[]'] : [valuesOf(container), '{}']
+  if (inner !== undefined) return [[`${outer}${suffix}.${inner}`, fieldAt(items, inner)]]
+  const { MAX_VALUE } = Number
+  return [[`${outer}${suffix}`, { schema: items, minimum: -MAX_VALUE, maximum: MAX_VALUE }]]
+}
+
+function valuesOf(schema: Schema): Schema {
+  if (schema.kind !== 'map') throw new Error(`${schema.kind} has no items`)
+  return schema.values
+}
+
+function fieldAt(schema: Schema, path: string): Field {
+  const [name, ...rest] = path.split('.')
+  const type = withoutNull(schema)
+  const field = type.kind === 'record' && type.fields.find((it) => it.name === name)
+  if (!field) throw new Error(`${path} is no field`)
+  return rest.length === 0 ? field : fieldAt(field.schema, rest.join('.'))
+}
+
+function idOf(bytes: Uint8Array, field: string, value: Value, at: number): Uint8Array {
+  if (value instanceof Uint8Array && value.length === 16) {
+    const hex = Buffer.from(value).toString('hex')
+    return Buffer.from(hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'))
+  }
+  const id = new ByteReader(bytes, at).sized(field)
+  if (id.length > ID_BYTES_MAX) throw new Fault(STATUS_BAD_LENGTH, at, field)
+  if (id.length === 0) throw new Fault(STATUS_IMPOSSIBLE_VALUE, at, field)
+  try {
+    new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(id)
+  } catch {
+    throw new Fault(STATUS_BAD_STRING, at, field)
+  }
+  return id
+}
+
+function numberAt(value: Value, reader: RecordSchema, column: string): number {
+  const [, outer = '', reduction, inner] = PATH.exec(column)!
+  const found = valueAt(value, outer)
+  const [leaf] = leafOf(reader, column)
+  if (reduction === undefined) return numberOf(found, leaf![1].schema)
+  if (found === null) return Number.NaN
+  const items = found instanceof Map ? [...found.values()] : (found as Value[])
+  if (reduction === 'count') return items.length
+  const numbers = items.map((item) => {
+    return numberOf(inner === undefined ? item : valueAt(item, inner), leaf![1].schema)
+  })
+  if (reduction === 'first') return numbers[0] ?? Number.NaN
+  const known = numbers.filter((number) => !Number.isNaN(number))
+  return known.length === 0 ? Number.NaN : Math.max(...known)
+}
+
+function valueAt(value: Value, path: string): Value {
+  return path.split('.').reduce<Value>((outer, name) => {
+    return outer instanceof Map ? (outer.get(name) ?? null) : null
+  }, value)
+}
+
+function numberOf(value: Value, schema: Schema): number {
+  const type = withoutNull(schema)
+  if (value === null) return Number.NaN
+  if (typeof value === 'string' && type.kind === 'enum') return type.symbols.indexOf(value)
+  if (value instanceof Uint8Array && (type.kind === 'primitive' || type.kind === 'fixed')) {
+    return decimalNumber(value, type.decimal!.scale)
+  }
+  return Number(value)
 }

@@ -200,6 +200,11 @@ export function statusOf(engine: Engine, record: number): Status {
   return { code: status & 0xff, field: status >>> 8 }
 }
 
+/** Which byte of a record is at fault; of no meaning when its status is STATUS_OK. */
+export function faultOf(engine: Engine, record: number): number {
+  return engine.u32[engine.faultsAt / 4 + record]!
+}
+
 /** What a field index of the status means, for the writer the record was decoded with. */
 export function fieldOf(engine: Engine, record: number): string {
   return engine.writerOf(record).fields[statusOf(engine, record).field]!

@@ -3,7 +3,7 @@
 
 import { basename } from 'node:path'
 import { closest } from 'fastest-levenshtein'
-import { isNumeric } from '../../avro/decode-plan.ts'
+import { isColumn, numericPaths } from '../../avro/columns.ts'
 import { loadSchemaVersions, newest } from '../../avro/schema-files.ts'
 import { writeArtefact } from '../../compiler/artefact.ts'
 import type { ModelSource } from '../../compiler/model-source.ts'
@@ -83,11 +83,11 @@ async function gate(
 function checkFields(source: ModelSource, schemas: string): void {
   const folder = schemas === 'schemas' ? fromRoot(schemas) : schemas
   const schema = newest(loadSchemaVersions(`${folder}/loan_application`))
-  const numeric = schema.schema.fields.filter((f) => isNumeric(f.schema)).map((f) => f.name)
   for (const [i, { name, field }] of source.features.entries()) {
-    if (numeric.includes(field)) continue
+    if (isColumn(schema.schema, field)) continue
     const what = `feature "${name}" rests on "${field}", which is no numeric field of ${schema.path}`
-    const hint = `the nearest is "${closest(field, numeric)}"; --no-schemas leaves this check out`
+    const nearest = closest(field, numericPaths(schema.schema))
+    const hint = `the nearest is "${nearest}"; --no-schemas leaves this check out`
     throw usageError('model', `${source.placeOf(i)}: ${what}; ${hint}`)
   }
 }

@@ -1,0 +1,143 @@
+// Columns of a row by their path in the reader's schema: `annual_income`, a field of records within
+// (`applicant.income.annual`, null on the way allowed), and what an array or map is reduced to:
+//
+//   accounts[count]            how many items it has
+//   accounts[first].balance    a number of the first item
+//   accounts[max].balance      the largest number of all items, null ones left out
+//   limits[max]                the same where the items are numbers themselves
+//
+// Null on the way, or no item, is a missing value; [count] of no item is 0. A path holds one
+// reduction. What may be a column: boolean, int, long, float and double; an enum, as its symbol's
+// index in the reader's schema; and a decimal, as the double nearest to it.
+
+import { SCRATCH_COLUMNS_MAX } from '../../assembly/layout.ts'
+import { assert } from '../errors.ts'
+import { isRecursive } from './resolution.ts'
+import { type PrimitiveName, type RecordSchema, type Schema, withoutNull } from './schema.ts'
+
+/** Columns of a row by path: which number lands where. */
+export type Columns = ReadonlyMap<string, number>
+
+type ReductionKind = 'count' | 'first' | 'max'
+
+/** What of a value lands in the row. */
+export type Wanted = {
+  /** Column of the value itself. */
+  column: number | undefined
+  isId: boolean
+  fields: Map<string, Wanted>
+  /** Of an array or map: columns of what its items are reduced to. */
+  reductions: { kind: ReductionKind; column: number; scratch: number }[]
+  /** What of an item lands in the scratch row; its columns are those of the scratch row. */
+  item: Wanted | undefined
+}
+
+const NUMERIC: ReadonlySet<PrimitiveName> = new Set(['boolean', 'int', 'long', 'float', 'double'])
+const NAME = '[A-Za-z_][A-Za-z0-9_]*'
+const PATH = new RegExp(`^(${NAME}(?:\\.${NAME})*)(?:\\[(count|first|max)\\](?:\\.(.+))?)?$`)
+const FIELDS = new RegExp(`^${NAME}(\\.${NAME})*$`)
+
+type Path = { fields: string[]; reduction?: ReductionKind; inner: string[] }
+
+function parsePath(path: string): Path | undefined {
+  const [, fields, reduction, inner] = PATH.exec(path) ?? []
+  if (fields === undefined) return undefined
+  if (inner !== undefined && (reduction === 'count' || !FIELDS.test(inner))) return undefined
+  const parsed = { fields: fields.split('.'), inner: inner?.split('.') ?? [] }
+  return reduction === undefined ? parsed : { ...parsed, reduction: reduction as ReductionKind }
+}
+
+/** Numbers, with or without null, which are columns wherever a record has them. */
+export function isNumeric(schema: Schema): boolean {
+  const type = withoutNull(schema)
+  return type.kind === 'primitive' && NUMERIC.has(type.type)
+}
+
+/** Paths of all numbers of the record and of those within it that do not contain themselves. */
+export function numericPaths(record: RecordSchema, prefix = ''): string[] {
+  return record.fields.flatMap(({ name, schema }) => {
+    if (isNumeric(schema)) return [`${prefix}${name}`]
+    const type = withoutNull(schema)
+    if (type.kind !== 'record' || isRecursive(type)) return []
+    return numericPaths(type, `${prefix}${name}.`)
+  })
+}
+
+/** Whether the path leads to what may be a column. */
+export function isColumn(schema: Schema, path: string): boolean {
+  const parsed = parsePath(path)
+  if (!parsed) return false
+  const outer = typeAt(schema, parsed.fields)
+  if (!outer) return false
+  if (parsed.reduction === undefined) return isCountable(outer)
+  const items = itemsOf(withoutNull(outer))
+  if (!items || parsed.reduction === 'count') return items !== undefined
+  const inner = typeAt(items, parsed.inner)
+  return inner !== undefined && isCountable(inner)
+}
+
+function isCountable(schema: Schema): boolean {
+  const type = withoutNull(schema)
+  const isDecimal = (type.kind === 'primitive' || type.kind === 'fixed') && type.decimal
+  return isNumeric(type) || type.kind === 'enum' || isDecimal !== undefined
+}
+
+function typeAt(schema: Schema, names: readonly string[]): Schema | undefined {
+  return names.reduce<Schema | undefined>((outer, name) => {
+    const type = outer && withoutNull(outer)
+    if (type?.kind !== 'record') return undefined
+    return type.fields.find((field) => field.name === name)?.schema
+  }, schema)
+}
+
+function itemsOf(schema: Schema): Schema | undefined {
+  if (schema.kind === 'array') return schema.items
+  return schema.kind === 'map' ? schema.values : undefined
+}
+
+export function nothingWanted(): Wanted {
+  return { column: undefined, isId: false, fields: new Map(), reductions: [], item: undefined }
+}
+
+/** The columns as a tree over the reader's schema. */
+export function wantedOf(columns: Columns, idField: string): Wanted {
+  const root = nothingWanted()
+  at(root, [idField]).isId = true
+  for (const [path, column] of columns) {
+    const parsed = parsePath(path)
+    assert(parsed, `${path} is the path of a column`)
+    const outer = at(root, parsed.fields)
+    if (parsed.reduction === undefined) outer.column = column
+    else reduce(outer, parsed.reduction, column, parsed.inner)
+  }
+  return root
+}
+
+function at(from: Wanted, names: readonly string[]): Wanted {
+  return names.reduce((outer, name) => {
+    const inner = outer.fields.get(name) ?? nothingWanted()
+    outer.fields.set(name, inner)
+    return inner
+  }, from)
+}
+
+function reduce(outer: Wanted, kind: ReductionKind, column: number, inner: string[]): void {
+  let scratch = 0
+  outer.item ??= nothingWanted()
+  if (kind !== 'count') {
+    const item = at(outer.item, inner)
+    item.column ??= columnsOf(outer.item).length
+    scratch = item.column
+    assert(scratch < SCRATCH_COLUMNS_MAX, `an item gives at most ${SCRATCH_COLUMNS_MAX} numbers`)
+  }
+  outer.reductions.push({ kind, column, scratch })
+}
+
+/** All columns that the value and what lies within it fill. */
+export function columnsOf(wanted: Wanted): number[] {
+  return [
+    ...(wanted.column === undefined ? [] : [wanted.column]),
+    ...wanted.reductions.map(({ column }) => column),
+    ...[...wanted.fields.values()].flatMap(columnsOf),
+  ]
+}
