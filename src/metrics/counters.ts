@@ -33,18 +33,20 @@ export type Timed = (typeof TIMED)[number]
 
 /** Why a record could not be decided: the classes of dead letters. */
 export const DEAD_LETTER_CLASSES = [
-  'not_single_object',
-  'unknown_schema',
+  'not-single-object',
+  'unknown-schema',
   'truncated',
-  'bad_varint',
-  'trailing_bytes',
-  'bad_branch',
-  'impossible_value',
-  'bad_length',
-  'bad_string',
-  'incompatible_schema',
-  'too_large',
-  'no_value',
+  'varint-overflow',
+  'trailing-bytes',
+  'bad-union-branch',
+  'bad-enum-symbol',
+  'impossible-value',
+  'length-out-of-range',
+  'too-deep',
+  'bad-string',
+  'incompatible-schema',
+  'too-large',
+  'no-value',
 ] as const
 export type DeadLetterClass = (typeof DEAD_LETTER_CLASSES)[number]
 

@@ -2,14 +2,18 @@
 // came (key, value, headers); these headers say why and from where.
 
 import {
+  DEPTH_MAX,
   ID_BYTES_MAX,
+  ITEMS_MAX,
   STATUS_BAD_BRANCH,
   STATUS_BAD_LENGTH,
   STATUS_BAD_STRING,
+  STATUS_BAD_SYMBOL,
   STATUS_BAD_VARINT,
   STATUS_IMPOSSIBLE_VALUE,
   STATUS_INCOMPATIBLE_SCHEMA,
   STATUS_NOT_SINGLE_OBJECT,
+  STATUS_TOO_DEEP,
   STATUS_TRAILING_BYTES,
   STATUS_TRUNCATED,
   STATUS_UNKNOWN_SCHEMA,
@@ -19,20 +23,27 @@ import { assert } from '../errors.ts'
 import type { DeadLetterClass } from '../metrics/counters.ts'
 import type { Engine } from '../scorer/engine.ts'
 
-export type DeadLetter = { class: DeadLetterClass; message: string }
+export type DeadLetter = {
+  class: DeadLetterClass
+  message: string
+  /** Which byte of the value is at fault, counted from 0; undefined when none is. */
+  byte: number | undefined
+}
 
 /** Class of each status the module gives. */
 const CLASSES: Readonly<{ [status: number]: DeadLetterClass }> = {
-  [STATUS_NOT_SINGLE_OBJECT]: 'not_single_object',
-  [STATUS_UNKNOWN_SCHEMA]: 'unknown_schema',
+  [STATUS_NOT_SINGLE_OBJECT]: 'not-single-object',
+  [STATUS_UNKNOWN_SCHEMA]: 'unknown-schema',
   [STATUS_TRUNCATED]: 'truncated',
-  [STATUS_BAD_VARINT]: 'bad_varint',
-  [STATUS_TRAILING_BYTES]: 'trailing_bytes',
-  [STATUS_BAD_BRANCH]: 'bad_branch',
-  [STATUS_IMPOSSIBLE_VALUE]: 'impossible_value',
-  [STATUS_BAD_LENGTH]: 'bad_length',
-  [STATUS_BAD_STRING]: 'bad_string',
-  [STATUS_INCOMPATIBLE_SCHEMA]: 'incompatible_schema',
+  [STATUS_BAD_VARINT]: 'varint-overflow',
+  [STATUS_TRAILING_BYTES]: 'trailing-bytes',
+  [STATUS_BAD_BRANCH]: 'bad-union-branch',
+  [STATUS_BAD_SYMBOL]: 'bad-enum-symbol',
+  [STATUS_IMPOSSIBLE_VALUE]: 'impossible-value',
+  [STATUS_BAD_LENGTH]: 'length-out-of-range',
+  [STATUS_TOO_DEEP]: 'too-deep',
+  [STATUS_BAD_STRING]: 'bad-string',
+  [STATUS_INCOMPATIBLE_SCHEMA]: 'incompatible-schema',
 }
 
 /**
@@ -43,14 +54,23 @@ const CLASSES: Readonly<{ [status: number]: DeadLetterClass }> = {
  */
 export function explainDeadLetter(engine: Engine, record: number, valueBytes: number): DeadLetter {
   const status = engine.u32[(engine.statusesAt >> 2) + record]!
-  const name = CLASSES[status & 0xff]
-  assert(name, `status ${status} is known`)
-  if (valueBytes === 0) return { class: 'no_value', message: 'the record has no value' }
+  if (valueBytes === 0) {
+    return { class: 'no-value', message: 'the record has no value', byte: undefined }
+  }
   if (valueBytes > engine.size.inputBytes) {
     const message = `the value has ${valueBytes} bytes, limit is ${engine.size.inputBytes}`
-    return { class: 'too_large', message }
+    return { class: 'too-large', message, byte: undefined }
   }
-  return { class: name, message: explain(engine, record, status, valueBytes) }
+  const byte = engine.u32[(engine.faultsAt >> 2) + record]!
+  const message = explain(engine, record, status, valueBytes)
+  return { class: classOf(status), message, byte }
+}
+
+/** The class of a status that is not STATUS_OK. */
+export function classOf(status: number): DeadLetterClass {
+  const name = CLASSES[status & 0xff]
+  assert(name, `status ${status} is known`)
+  return name
 }
 
 /** No values of the record are told: they are the applicant's. */
@@ -77,9 +97,13 @@ function explain(engine: Engine, record: number, status: number, valueBytes: num
     case STATUS_BAD_VARINT:
       return `${field}: a varint is longer than its type allows`
     case STATUS_BAD_BRANCH:
-      return `${field}: no such branch of the union, or symbol of the enum`
+      return `${field}: no such branch of the union, or none that can be read`
+    case STATUS_BAD_SYMBOL:
+      return `${field}: no such symbol of the enum, or none that can be read`
     case STATUS_BAD_LENGTH:
-      return `${field}: a length is negative, beyond the record's end, or too long for an id (${ID_BYTES_MAX} bytes)`
+      return `${field}: a length is negative, beyond the record's end, or above a limit (an id has ${ID_BYTES_MAX} bytes, a record's arrays and maps ${ITEMS_MAX} items)`
+    case STATUS_TOO_DEEP:
+      return `${field}: lies more than ${DEPTH_MAX} arrays, maps and records of unions deep`
     case STATUS_BAD_STRING:
       return `${field}: is not UTF-8`
     default:
@@ -96,10 +120,11 @@ export function deadLetterHeaders(
   topic: string,
   partition: number,
   recordOffset: number,
-): [name: string, value: string][] {
+): (readonly [name: string, value: string])[] {
   return [
     ['loanstream.error.class', letter.class],
     ['loanstream.error.message', letter.message],
+    ...(letter.byte === undefined ? [] : [['loanstream.error.byte', String(letter.byte)] as const]),
     ['loanstream.topic', topic],
     ['loanstream.partition', String(partition)],
     ['loanstream.offset', String(recordOffset)],

@@ -96,7 +96,7 @@ test('/metrics holds decisions by outcome, dead letters by class, reasons, lag a
     'loan_decisions_total{decision="rejected"} 6',
     'loan_decisions_total{decision="referred"} 4',
     'loan_dead_letters_total{class="truncated"} 1',
-    'loan_dead_letters_total{class="unknown_schema"} 0',
+    'loan_dead_letters_total{class="unknown-schema"} 0',
     'loan_reasons_total{code="SECOND"} 6',
     'loan_records_total 40',
     'loan_rebalances_total 2',

@@ -36,6 +36,7 @@ export function expectExactlyOneOutcome(
         offset: Number(header(record, 'loanstream.offset')),
         class: header(record, 'loanstream.error.class'),
         message: header(record, 'loanstream.error.message'),
+        byte: byteOf(header(record, 'loanstream.error.byte')),
       }))
       .sort((a, b) => a.offset - b.offset)
     expect(letters as unknown[]).toEqual(dead)
@@ -61,6 +62,10 @@ export function expectChallenger(
     expectSame(actual, due, `challenger, partition ${partition}`)
   }
   return expected.flat().length
+}
+
+function byteOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text)
 }
 
 /** Like toEqual, but tells of the first difference alone: these lists are long. */
