@@ -44,7 +44,7 @@ import {
   STATUS_BAD_STRING,
   STATUS_IMPOSSIBLE_VALUE,
   STATUS_INCOMPATIBLE_SCHEMA,
-  STATUS_NOT_SINGLE_OBJECT,
+  STATUS_UNKNOWN_FRAMING,
   STATUS_OK,
   STATUS_TRAILING_BYTES,
   STATUS_UNKNOWN_SCHEMA,
@@ -85,7 +85,7 @@ export function decode(context: usize, n: i32): i32 {
     let status = <u32>STATUS_OK
     let fault: u32 = 0
     if (length < SINGLE_OBJECT_HEADER_BYTES || load<u16>(start) != SINGLE_OBJECT_MARKER) {
-      status = STATUS_NOT_SINGLE_OBJECT
+      status = STATUS_UNKNOWN_FRAMING
     } else {
       const fingerprint = load<u64>(start, 2)
       if (writer >= writersEnd || load<u64>(writer, WRITER_FINGERPRINT) != fingerprint) {

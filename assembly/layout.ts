@@ -76,7 +76,7 @@ export const OUTCOMES = 3
 // ---- Status classes of a record.
 export const STATUS_OK = 0
 /** Shorter than a single-object header, or without its marker C3 01. */
-export const STATUS_NOT_SINGLE_OBJECT = 1
+export const STATUS_UNKNOWN_FRAMING = 1
 /** The fingerprint is of no known schema. */
 export const STATUS_UNKNOWN_SCHEMA = 2
 /** The record ends before its last field. Its fault is where the next byte is missing. */

@@ -70,7 +70,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   policy: ['assembly', 'errors', 'hash', 'json', 'toml'],
   scorer: ['assembly', 'avro', 'errors', 'hash', 'json', 'policy'],
   compiler: ['assembly', 'errors', 'hash', 'json', 'scorer'],
-  schemas: ['avro', 'errors', 'json'],
+  schemas: ['assembly', 'avro', 'errors', 'json'],
   registry: ['avro', 'errors', 'json'],
   // Kafka.
   rdkafka: ['assembly', 'errors'],

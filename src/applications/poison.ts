@@ -7,7 +7,7 @@ import {
   STATUS_BAD_STRING,
   STATUS_BAD_VARINT,
   STATUS_IMPOSSIBLE_VALUE,
-  STATUS_NOT_SINGLE_OBJECT,
+  STATUS_UNKNOWN_FRAMING,
   STATUS_TRAILING_BYTES,
   STATUS_TRUNCATED,
   STATUS_UNKNOWN_SCHEMA,
@@ -20,8 +20,8 @@ import { Random } from './random.ts'
 
 /** The kinds, and the status class (assembly/layout.ts) of each. */
 export const POISON = {
-  empty: STATUS_NOT_SINGLE_OBJECT,
-  'not Avro': STATUS_NOT_SINGLE_OBJECT,
+  empty: STATUS_UNKNOWN_FRAMING,
+  'not Avro': STATUS_UNKNOWN_FRAMING,
   'unknown fingerprint': STATUS_UNKNOWN_SCHEMA,
   truncated: STATUS_TRUNCATED,
   'trailing bytes': STATUS_TRAILING_BYTES,

@@ -17,6 +17,7 @@ import { typesOf } from '../schemas/types.ts'
 import { type ConfigOptions, type Context, withConfigOptions } from './context.ts'
 import { configuredFiles } from './files.ts'
 import { schemaCheckCommand } from './schema-check.ts'
+import { schemaDecodeCommand } from './schema-decode.ts'
 
 type Run = (action: () => Promise<number>) => void
 
@@ -25,10 +26,11 @@ const TYPES_PATH = 'src/records.ts'
 
 export function schemaCommand(run: Run, context: Context): Command {
   return new Command('schema')
-    .description('list, check and document the schema files')
+    .description('list, check and document the schema files; decode records')
     .addCommand(schemaCheckCommand(run, context))
     .addCommand(listCommand(run, context))
     .addCommand(fingerprintCommand(run, context))
+    .addCommand(schemaDecodeCommand(run, context))
     .addCommand(docsCommand(run, context))
     .addCommand(typesCommand(run, context))
     .addHelpText('after', EXAMPLES)
@@ -38,7 +40,8 @@ const EXAMPLES = `
 Examples:
   bun run schema check --git origin/main
   bun run schema list
-  bun run schema fingerprint schemas/loan_application/1.avsc`
+  bun run schema fingerprint schemas/loan_application/1.avsc
+  bun run schema decode --input applications.avro`
 
 function listCommand(run: Run, context: Context): Command {
   const command = new Command('list')

@@ -33,7 +33,7 @@ export type Timed = (typeof TIMED)[number]
 
 /** Why a record could not be decided: the classes of dead letters. */
 export const DEAD_LETTER_CLASSES = [
-  'not-single-object',
+  'unknown-framing',
   'unknown-schema',
   'truncated',
   'varint-overflow',

@@ -12,7 +12,7 @@ import {
   STATUS_BAD_VARINT,
   STATUS_IMPOSSIBLE_VALUE,
   STATUS_INCOMPATIBLE_SCHEMA,
-  STATUS_NOT_SINGLE_OBJECT,
+  STATUS_UNKNOWN_FRAMING,
   STATUS_TOO_DEEP,
   STATUS_TRAILING_BYTES,
   STATUS_TRUNCATED,
@@ -32,7 +32,7 @@ export type DeadLetter = {
 
 /** Class of each status the module gives. */
 const CLASSES: Readonly<{ [status: number]: DeadLetterClass }> = {
-  [STATUS_NOT_SINGLE_OBJECT]: 'not-single-object',
+  [STATUS_UNKNOWN_FRAMING]: 'unknown-framing',
   [STATUS_UNKNOWN_SCHEMA]: 'unknown-schema',
   [STATUS_TRUNCATED]: 'truncated',
   [STATUS_BAD_VARINT]: 'varint-overflow',
@@ -76,7 +76,7 @@ export function classOf(status: number): DeadLetterClass {
 /** No values of the record are told: they are the applicant's. */
 function explain(engine: Engine, record: number, status: number, valueBytes: number): string {
   const code = status & 0xff
-  if (code === STATUS_NOT_SINGLE_OBJECT) {
+  if (code === STATUS_UNKNOWN_FRAMING) {
     return `the value (${valueBytes} bytes) does not start with C3 01 and a schema's fingerprint`
   }
   if (code === STATUS_UNKNOWN_SCHEMA) {

@@ -14,7 +14,7 @@ import {
   STATUS_BAD_VARINT,
   STATUS_IMPOSSIBLE_VALUE,
   STATUS_INCOMPATIBLE_SCHEMA,
-  STATUS_NOT_SINGLE_OBJECT,
+  STATUS_UNKNOWN_FRAMING,
   STATUS_OK,
   STATUS_TOO_DEEP,
   STATUS_TRAILING_BYTES,
@@ -132,7 +132,7 @@ describe('one record of the shipped schema', () => {
       const cuts = Array.from(record, (_, length) => record.subarray(0, length))
       const seen = expectReference(shipped.engine, shipped.versions, cuts)
       expect(seen.has(STATUS_OK)).toBeFalse()
-      expect(seen.get(STATUS_NOT_SINGLE_OBJECT)).toBe(10)
+      expect(seen.get(STATUS_UNKNOWN_FRAMING)).toBe(10)
     }
   })
 
@@ -158,7 +158,7 @@ describe('one record of the shipped schema', () => {
     // The change must have met every way to fail that this schema has, or the test is too tame.
     expect([...seen.keys()].sort((a, b) => a - b)).toEqual([
       STATUS_OK,
-      STATUS_NOT_SINGLE_OBJECT,
+      STATUS_UNKNOWN_FRAMING,
       STATUS_UNKNOWN_SCHEMA,
       STATUS_TRUNCATED,
       STATUS_BAD_VARINT,
@@ -534,18 +534,18 @@ describe('headers', () => {
   const record = withHeader(version, Uint8Array.of(2, 0x61, 8))
 
   test.each([
-    ['nothing', [], STATUS_NOT_SINGLE_OBJECT],
-    ['one byte', [0xc3], STATUS_NOT_SINGLE_OBJECT],
-    ['the marker alone', [0xc3, 0x01], STATUS_NOT_SINGLE_OBJECT],
-    ['one byte less than a header', [...record.subarray(0, 9)], STATUS_NOT_SINGLE_OBJECT],
+    ['nothing', [], STATUS_UNKNOWN_FRAMING],
+    ['one byte', [0xc3], STATUS_UNKNOWN_FRAMING],
+    ['the marker alone', [0xc3, 0x01], STATUS_UNKNOWN_FRAMING],
+    ['one byte less than a header', [...record.subarray(0, 9)], STATUS_UNKNOWN_FRAMING],
     ['a header alone', [...record.subarray(0, 10)], STATUS_TRUNCATED],
-    ['no marker', [0xc3, 0x02, ...record.subarray(2)], STATUS_NOT_SINGLE_OBJECT],
-    ['the marker turned round', [0x01, 0xc3, ...record.subarray(2)], STATUS_NOT_SINGLE_OBJECT],
-    ['a container file', [...Buffer.from('Obj\x01'), ...record], STATUS_NOT_SINGLE_OBJECT],
+    ['no marker', [0xc3, 0x02, ...record.subarray(2)], STATUS_UNKNOWN_FRAMING],
+    ['the marker turned round', [0x01, 0xc3, ...record.subarray(2)], STATUS_UNKNOWN_FRAMING],
+    ['a container file', [...Buffer.from('Obj\x01'), ...record], STATUS_UNKNOWN_FRAMING],
     [
       'the wire format of a registry',
       [0, 0, 0, 0, 1, ...record.subarray(10), 0, 0],
-      STATUS_NOT_SINGLE_OBJECT,
+      STATUS_UNKNOWN_FRAMING,
     ],
     ['an unknown fingerprint', [0xc3, 0x01, ...new Uint8Array(8)], STATUS_UNKNOWN_SCHEMA],
     [
@@ -601,7 +601,7 @@ describe('what avsc would take', () => {
    * - string: avsc replaces what is not UTF-8.
    */
   const STRICTER: ReadonlySet<number> = new Set([
-    STATUS_NOT_SINGLE_OBJECT,
+    STATUS_UNKNOWN_FRAMING,
     STATUS_UNKNOWN_SCHEMA,
     STATUS_BAD_VARINT,
     STATUS_BAD_BRANCH,

@@ -9,7 +9,7 @@ import {
   STATUS_BAD_LENGTH,
   STATUS_BAD_STRING,
   STATUS_IMPOSSIBLE_VALUE,
-  STATUS_NOT_SINGLE_OBJECT,
+  STATUS_UNKNOWN_FRAMING,
   STATUS_OK,
   STATUS_UNKNOWN_SCHEMA,
 } from '../../assembly/layout.ts'
@@ -70,7 +70,7 @@ function resolverOf(writer: RecordSchema, reader: RecordSchema): Resolver {
 
 function writerOf(bytes: Uint8Array, versions: readonly SchemaVersion[]): SchemaVersion {
   if (bytes.length < HEADER_BYTES || bytes[0] !== 0xc3 || bytes[1] !== 0x01) {
-    throw new Fault(STATUS_NOT_SINGLE_OBJECT, 0)
+    throw new Fault(STATUS_UNKNOWN_FRAMING, 0)
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset)
   const fingerprint = view.getBigUint64(2, true)
