@@ -97,15 +97,20 @@ function joined(outer: string, inner: string): string {
   return /^[[{]/.test(inner) ? `${outer}${inner}` : `${outer}.${inner}`
 }
 
-/** The reader's field of each of the writer's; names outweigh aliases. */
+/**
+ * The reader's field of each of the writer's. A field's own name outweighs its aliases; an alias
+ * outweighs the name of another field, which has come to be since the first was renamed.
+ */
 export function matchFields(writer: RecordSchema, reader: RecordSchema): Map<Field, Field> {
   const matches = new Map<Field, Field>()
-  const names = new Set(reader.fields.map((field) => field.name))
   const written = new Map(writer.fields.map((field) => [field.name, field]))
   for (const field of reader.fields) {
-    const alias = field.aliases.find((name) => written.has(name) && !names.has(name))
-    const source = written.get(field.name) ?? (alias === undefined ? undefined : written.get(alias))
-    if (source) matches.set(source, field)
+    const alias = written.has(field.name) ? undefined : field.aliases.find((it) => written.has(it))
+    if (alias !== undefined) matches.set(written.get(alias)!, field)
+  }
+  for (const field of reader.fields) {
+    const source = written.get(field.name)
+    if (source && !matches.has(source)) matches.set(source, field)
   }
   return matches
 }

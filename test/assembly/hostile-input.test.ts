@@ -6,7 +6,9 @@ import fc from 'fast-check'
 import {
   ID_BYTES_MAX,
   CONTEXT_WRITERS,
+  DEPTH_MAX,
   INPUT_PADDING,
+  ITEMS_MAX,
   STATUS_BAD_BRANCH,
   STATUS_BAD_LENGTH,
   STATUS_BAD_STRING,
@@ -289,7 +291,7 @@ function applicationOf(...fields: Json[]): SchemaVersion {
 /** Status, field and value of x in a record of an id and x, and whether the reference agrees. */
 function readValue(type: Json, bytes: number[]): [code: number, field: string, x: number] {
   const writer = applicationOf({ name: 'x', type })
-  const engine = engineOf(programOf({ applications: [writer] }), 1, 4096)
+  const engine = engineOf(programOf({ applications: [writer] }), 1, 1 << 20)
   const record = withHeader(writer, new Uint8Array([2, 0x61, ...bytes]))
   const [status] = decode(engine, [record])
   const code = status!.code
@@ -413,6 +415,87 @@ describe('lengths', () => {
   test.each(CASES)('%s', (_, type, bytes, code) => {
     expect(readValue(type, bytes)[0]).toBe(code)
   })
+})
+
+describe('arrays and maps', () => {
+  const array = (items: Json): Json => ({ type: 'array', items })
+  const map = (values: Json): Json => ({ type: 'map', values })
+  const long = (value: number | bigint) => [...new ByteWriter().long(value).take()]
+  const CASES: [what: string, type: Json, bytes: number[], code: number][] = [
+    ['none', array('int'), [0], STATUS_OK],
+    ['two blocks', array('int'), [2, 8, 4, 2, 4, 0], STATUS_OK],
+    ['a block with its size', array('int'), [1, 2, 8, 0], STATUS_OK],
+    ['no end', array('int'), [2, 8], STATUS_TRUNCATED],
+    ['items that are missing', array('int'), [200, 1, 8], STATUS_TRUNCATED],
+    ['as many nulls as there may be', array('null'), [...long(ITEMS_MAX), 0], STATUS_OK],
+    ['one null more', array('null'), [...long(ITEMS_MAX + 1), 0], STATUS_BAD_LENGTH],
+    ['one more in two blocks', array('null'), [...long(ITEMS_MAX), 2, 0], STATUS_BAD_LENGTH],
+    ['2^62 nulls', array('null'), [...long(2n ** 62n), 0], STATUS_BAD_LENGTH],
+    ['the largest long of nulls', array('null'), [...long(2n ** 63n - 1n), 0], STATUS_BAD_LENGTH],
+    ['the smallest long', array('null'), [...long(-(2n ** 63n)), 0, 0], STATUS_BAD_LENGTH],
+    ['2^32 nulls, 0 in 32 bits', array('null'), [...long(2n ** 32n), 0], STATUS_BAD_LENGTH],
+    ['arrays of arrays of nulls', array(array('null')), nested(), STATUS_BAD_LENGTH],
+    ['a count that does not end', array('int'), X80(10), STATUS_BAD_VARINT],
+    ['a size that does not end', array('int'), [1, ...X80(10)], STATUS_BAD_VARINT],
+    ['a size that is wrong, of items that are read', array('int'), [1, 99, 8, 0], STATUS_OK],
+    ['a map', map('int'), [2, 2, 0x61, 8, 0], STATUS_OK],
+    ['a key beyond the end', map('int'), [2, 20, 0x61, 8, 0], STATUS_BAD_LENGTH],
+    ['a key of length -1', map('int'), [2, 1, 0x61, 8, 0], STATUS_BAD_LENGTH],
+  ]
+
+  /** Arrays of 60,000 nulls each: two of them are too many. */
+  function nested(): number[] {
+    const inner = [...long(60_000), 0]
+    return [4, ...inner, ...inner, 0]
+  }
+
+  test.each(CASES)('read: %s', (_, type, bytes, code) => {
+    expect(readValue(type, bytes)[0]).toBe(code)
+  })
+
+  /** Status of a record whose x the reader does not have. */
+  function skipValue(type: Json, bytes: number[]): number {
+    const versions = [applicationOf({ name: 'x', type }), applicationOf()]
+    const programs = programOf({ applications: versions })
+    const engine = engineOf(programs, 1, 1 << 20)
+    const record = withHeader(versions[0]!, new Uint8Array([2, 0x61, ...bytes]))
+    expectReference(engine, versions, [record])
+    return statusOf(engine, 0).code
+  }
+
+  const SKIPPED: typeof CASES = [
+    ...CASES.filter(([what]) => !what.includes('that are read')),
+    ['a size beyond the end', array('int'), [1, 99, 8, 0], STATUS_BAD_LENGTH],
+    ['a size of -1', array('int'), [1, 1, 8, 0], STATUS_BAD_LENGTH],
+    ['a size of 2^32', array('int'), [1, ...long(2n ** 32n), 8, 0], STATUS_BAD_LENGTH],
+    ['a size that does not fit its items', array('int'), [3, 2, 0xff, 0], STATUS_OK],
+  ]
+  test.each(SKIPPED)('skipped: %s', (_, type, bytes, code) => {
+    expect(skipValue(type, bytes)).toBe(code)
+  })
+
+  const list: Json = {
+    type: 'record',
+    name: 'List',
+    fields: [{ name: 'next', type: ['null', 'List'] }],
+  }
+  const tree: Json = {
+    type: 'record',
+    name: 'Tree',
+    fields: [{ name: 'inner', type: { type: 'array', items: 'Tree' } }],
+  }
+  test.each([DEPTH_MAX - 1, DEPTH_MAX, DEPTH_MAX + 1, 100_000])(
+    'a list and a tree of depth %p',
+    (depth) => {
+      const code = depth <= DEPTH_MAX ? STATUS_OK : STATUS_TOO_DEEP
+      const chain = [...Array.from({ length: depth }, () => 2), 0]
+      expect([readValue(list, chain)[0], skipValue(list, chain)]).toEqual([code, code])
+      // An array within each but the last, which is empty.
+      const arrays = Array.from({ length: depth - 1 }, () => 2)
+      const nests = [...arrays, 0, ...arrays.map(() => 0)]
+      expect([readValue(tree, nests)[0], skipValue(tree, nests)]).toEqual([code, code])
+    },
+  )
 })
 
 describe('application ids', () => {

@@ -1,9 +1,11 @@
-// Apache Avro itself as the judge of pairs of schemas, where the set-up found it.
+// Apache Avro itself as the judge of pairs of schemas and of their records, where the set-up found
+// it.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BUILD, ROOT } from '../../src/paths.ts'
 import { avroFactsPath } from '../../src/setup/avro.ts'
+import type { Json } from '../../src/avro/schema.ts'
 import type { JarFacts } from '../../src/setup/jars.ts'
 import type { Pair } from './random-pairs.ts'
 
@@ -31,10 +33,28 @@ export function unavailable(): string | undefined {
 
 /** Judges the pairs, in order. */
 export async function judge(pairs: readonly Pair[]): Promise<Judgement[]> {
+  return await ask<Judgement>(
+    'Judge.java',
+    pairs.map(({ reader, writer }) => [reader, writer]),
+  )
+}
+
+/** Records of the pair's writer, as hexadecimal. */
+export type Written = Pair & { records: string[] }
+
+/** What Apache Avro makes of each pair's records; see Resolve.java. */
+export async function resolve(written: readonly Written[]): Promise<string[][]> {
+  return await ask<string[]>(
+    'Resolve.java',
+    written.map(({ reader, writer, records }) => [reader, writer, records]),
+  )
+}
+
+async function ask<Answer>(file: string, questions: readonly Json[]): Promise<Answer[]> {
   const found = facts()
   if ('unavailable' in found) throw new Error(found.unavailable)
-  const program = join(ROOT, 'test/avro/java/Judge.java')
-  const lines = pairs.map(({ reader, writer }) => `${JSON.stringify([reader, writer])}\n`)
+  const program = join(ROOT, 'test/avro/java', file)
+  const lines = questions.map((question) => `${JSON.stringify(question)}\n`)
   const child = Bun.spawn(
     [found.java, '-XX:TieredStopAtLevel=1', '-cp', join(found.jarFolder, '*'), program],
     { stdin: new Blob(lines), stdout: 'pipe', stderr: 'pipe' },
@@ -43,9 +63,9 @@ export async function judge(pairs: readonly Pair[]): Promise<Judgement[]> {
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
   ])
-  if ((await child.exited) !== 0) throw new Error(`the judge failed: ${errors.slice(0, 2000)}`)
+  if ((await child.exited) !== 0) throw new Error(`${file} failed: ${errors.slice(0, 2000)}`)
   return out
     .trimEnd()
     .split('\n')
-    .map((line) => JSON.parse(line) as Judgement)
+    .map((line) => JSON.parse(line) as Answer)
 }

@@ -410,6 +410,16 @@ describe('fields', () => {
     }
   })
 
+  // Renamed, and then its name given to something new: what was written is the older thing.
+  test("an alias outweighs another field's name", () => {
+    const reader = applicationOf(
+      field('x', 'double', { default: 7 }),
+      field('renamed', 'double', { aliases: ['x'] }),
+    )
+    const read = readThrough(applicationOf(field('x', 'double')), reader, { x: 1 })
+    expect(read.row).toEqual({ x: 7, renamed: 1 })
+  })
+
   test('bounds are those of the reader', () => {
     const writer = applicationOf(field('x', 'double', { minimum: 100 }))
     const reader = applicationOf(field('x', 'double', { maximum: 10 }))
