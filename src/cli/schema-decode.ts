@@ -80,10 +80,11 @@ async function decode(options: DecodeOptions, context: Context): Promise<number>
   for await (const record of records) {
     text += `${lineOf(record)}\n`
     if (text.length < CHUNK_CHARACTERS) continue
-    process.stdout.write(text)
+    context.output.print(text)
     text = ''
+    if (context.output.isEnded) break
   }
-  process.stdout.write(text)
+  context.output.print(text)
   return 0
 }
 
