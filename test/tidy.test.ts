@@ -53,6 +53,7 @@ function ownImports(file: string, always = false): string[] {
 const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   assembly: [],
   // What all may use and what uses nothing of ours.
+  doubles: [],
   errors: [],
   hash: [],
   paths: [],
@@ -66,10 +67,10 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   config: ['errors', 'nearest', 'toml'],
   // What decides.
   records: [],
-  avro: ['assembly', 'errors', 'json'],
+  avro: ['assembly', 'doubles', 'errors', 'json'],
   policy: ['assembly', 'errors', 'hash', 'json', 'toml'],
   scorer: ['assembly', 'avro', 'errors', 'hash', 'json', 'policy'],
-  compiler: ['assembly', 'errors', 'hash', 'json', 'scorer'],
+  compiler: ['assembly', 'doubles', 'errors', 'hash', 'json', 'scorer'],
   schemas: ['assembly', 'avro', 'errors', 'json'],
   registry: ['avro', 'errors', 'json'],
   // Kafka.

@@ -1,6 +1,7 @@
 // Avro schemas as typed values: parsed once from JSON, names resolved, every complaint with its
 // path. Source: Avro 1.12 specification, "Schema Declaration" and "Names".
 
+import { nextDown, nextUp } from '../doubles.ts'
 import { usageError } from '../errors.ts'
 
 const PRIMITIVES = ['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'] as const
@@ -229,7 +230,7 @@ class Parser {
     )
     const maximum = Math.min(
       number('maximum') ?? Number.MAX_VALUE,
-      below === undefined ? Number.MAX_VALUE : -nextUp(-below),
+      below === undefined ? Number.MAX_VALUE : nextDown(below),
     )
     if (minimum > maximum) throw this.error(path, 'has a minimum above its maximum')
     return { minimum, maximum }
@@ -400,13 +401,4 @@ function matchesPrimitive(type: PrimitiveName, value: Json): boolean {
 
 function isObject(value: Json): value is JsonObject {
   return value !== null && typeof value === 'object' && !Array.isArray(value)
-}
-
-/** The next double above x. */
-function nextUp(x: number): number {
-  if (x === 0) return Number.MIN_VALUE
-  const view = new DataView(new ArrayBuffer(8))
-  view.setFloat64(0, x)
-  view.setBigInt64(0, view.getBigInt64(0) + (x > 0 ? 1n : -1n))
-  return view.getFloat64(0)
 }

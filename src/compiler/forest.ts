@@ -116,5 +116,14 @@ export function goesLeft(split: Split, x: number): boolean {
 function isListed({ ids, float32 }: Categories, x: number): boolean {
   const value = float32 ? Math.fround(x) : x
   if (!(float32 ? value >= 0 : value > -1)) return false
-  return ids.includes(Math.trunc(value) + 0)
+  // By halves: there may be thousands, and each probe asks at every split.
+  const id = Math.trunc(value) + 0
+  let low = 0
+  let high = ids.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (ids[middle]! < id) low = middle + 1
+    else high = middle
+  }
+  return ids[low] === id
 }

@@ -1,11 +1,12 @@
 // The parity gate: before an artefact is written, its tables are run in WebAssembly over probes
-// that try every threshold of the model and what lies next to it, and every leaf, and each raw
-// score must equal the slow reference's to the last bit. Every kernel is held to it.
+// that try every threshold and category of the model and what lies next to it, and every leaf, and
+// each raw score must equal the slow reference's to the last bit. Every kernel is held to it.
 
 import { IMAGE_PLAN, PLAN_ROWS } from '../../assembly/layout.ts'
 import type { Artefact } from '../scorer/artefact.ts'
 import { Engine } from '../scorer/engine.ts'
 import { scoringProgram } from '../scorer/scoring-program.ts'
+import { nextDown, nextUp } from '../doubles.ts'
 import { usageError } from '../errors.ts'
 import { type Forest, type Split, ZERO_THRESHOLD, goesLeft, rawScores } from './forest.ts'
 
@@ -149,17 +150,21 @@ class Check {
   }
 }
 
+/** A split's threshold and the doubles next to it; or its categories, the next ones, and none. */
+function valuesAround({ threshold, categories }: Split): number[] {
+  if (!categories) return [threshold, nextUp(threshold), nextDown(threshold)]
+  return [...categories.ids.flatMap((id) => [id, id + 1]), -0.5, -1]
+}
+
 /**
- * Each threshold of each feature, the doubles next to it, and hostile values, while the other
- * features walk through their own, so that different paths are taken each time.
+ * All that lies around the splits of each feature, and hostile values, while the other features
+ * walk through their own, so that different paths are taken each time.
  */
 function* thresholdProbes(forest: Forest): Generator<Float64Array> {
   const values = forest.features.map(() => new Set<number>())
   for (const tree of forest.trees) {
-    for (const { feature, threshold } of tree.splits) {
-      values[feature]!.add(threshold)
-      values[feature]!.add(nextDouble(threshold, 1n))
-      values[feature]!.add(nextDouble(threshold, -1n))
+    for (const split of tree.splits) {
+      for (const value of valuesAround(split)) values[split.feature]!.add(value)
     }
   }
   const perFeature = values.map((set) => [...set, ...HOSTILE])
@@ -234,23 +239,10 @@ function aim(
   }
   for (const [feature, conditions] of Map.groupBy(steps, (step) => step.split.feature)) {
     const holds = (x: number) => conditions.every(({ split, left }) => goesLeft(split, x) === left)
-    const near = conditions.flatMap(({ split }) => [
-      split.threshold,
-      nextDouble(split.threshold, 1n),
-    ])
+    const near = conditions.flatMap(({ split }) => valuesAround(split))
     const value = [...near, ...HOSTILE].find(holds)
     if (value === undefined) return false
     row[feature] = value
   }
   return true
-}
-
-/** The neighbouring double above (1n) or below (-1n). */
-function nextDouble(x: number, direction: 1n | -1n): number {
-  if (!Number.isFinite(x)) return x
-  if (x === 0) return direction === 1n ? Number.MIN_VALUE : -Number.MIN_VALUE
-  const view = new DataView(new ArrayBuffer(8))
-  view.setFloat64(0, x)
-  view.setBigInt64(0, view.getBigInt64(0) + (x > 0 ? direction : -direction))
-  return view.getFloat64(0)
 }

@@ -3,6 +3,7 @@
 //
 // What would not be scored exactly is refused with line and tree, never approximated.
 
+import { nextDown } from '../doubles.ts'
 import { usageError } from '../errors.ts'
 import {
   type Categories,
@@ -264,5 +265,5 @@ function bitsSet(words: readonly number[]): number[] {
 function asPredicted(threshold: number): number {
   if (Math.abs(threshold) > ZERO_THRESHOLD) return threshold
   if (threshold >= 0) return ZERO_THRESHOLD
-  return -1.0000000180025096e-35
+  return nextDown(-ZERO_THRESHOLD)
 }

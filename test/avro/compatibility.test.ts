@@ -1,5 +1,5 @@
-// Compatibility of readers and writers: equal to Apache Avro's verdicts over thousands of pairs, and
-// said in words that help.
+// Compatibility of readers and writers: equal to Apache Avro's verdicts over thousands of pairs,
+// and said in words that help.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { type Incompatibility, incompatibilities } from '../../src/avro/compatibility.ts'
@@ -22,9 +22,9 @@ function verdictOf(found: readonly Incompatibility[]): Judgement['verdict'] {
 }
 
 /**
- * What of the two lists is not in the other. Apache Avro tells of a type that is used twice where it
- * saw it first, and of a place within a union from the branch on; and it compares an enum that has a
- * default symbol but is missing with the whole record.
+ * What of the two lists is not in the other. Apache Avro tells of a type that is used twice where
+ * it saw it first, and of a place within a union from the branch on; and it compares an enum that
+ * has a default symbol but is missing with the whole record.
  */
 function differences(found: readonly Incompatibility[], judgement: Judgement): string[] {
   const wanted = judgement.found.map((text) => {

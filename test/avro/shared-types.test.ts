@@ -1,4 +1,5 @@
-// Types that schema files share: found whatever the order, defined once, and wrong in their own file.
+// Types that schema files share: found whatever the order, defined once, and wrong in their own
+// file.
 
 import { afterAll, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'

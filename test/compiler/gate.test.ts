@@ -209,6 +209,30 @@ test('a changed node is noticed, in a model whose rows walk', () => {
   }
 })
 
+test('a category on the wrong side is noticed, listed or not', () => {
+  const ids = [3, 7, 40]
+  const split = {
+    feature: 0,
+    threshold: 0,
+    categories: { ids, listedLeft: true, float32: false },
+    missing: 'nan' as const,
+    defaultLeft: false,
+    left: ~0,
+    right: ~1,
+  }
+  const model: Forest = {
+    features: ['x'],
+    trees: [{ splits: [split], leaves: [1, 2] }],
+    sigmoid: 1,
+  }
+  expect(notices(model, () => undefined)).toBeFalse()
+  for (const id of [...ids, 4, 8]) {
+    const change = (tables: Tables) =>
+      (tables.bytes[tables.u32(tables.entry(0) + ENTRY_CELLS_AT) + (id >> 3)]! ^= 1 << (id & 7))
+    expect(notices(model, change) ? '' : `category ${id}`).toBe('')
+  }
+})
+
 test('the side of missing values is noticed', () => {
   for (const name of ['00', '13', '16', '24', '29', '35', '38']) {
     const model = fixture(name)

@@ -1,5 +1,5 @@
-// Every model that a trainer made for the fixtures is built, gate included, and scores the trainer's
-// rows to the last bit through WebAssembly, one row at a time and all at once.
+// Every model that a trainer made for the fixtures is built, gate included, and scores the
+// trainer's rows to the last bit through WebAssembly, one row at a time and all at once.
 
 import { expect, test } from 'bun:test'
 import { readFileSync, readdirSync } from 'node:fs'

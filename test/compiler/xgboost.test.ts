@@ -1,6 +1,6 @@
-// XGBoost's models: those that XGBoost trained (test/fixtures/make_xgboost.py) score its own margins
-// to the last bit; every way in which one may be damaged or of another kind is refused with file
-// and JSON path.
+// XGBoost's models: those that XGBoost trained (test/fixtures/make_xgboost.py) score its own
+// margins to the last bit; every way in which one may be damaged or of another kind is refused with
+// file and JSON path.
 
 import { describe, expect, test } from 'bun:test'
 import { readFileSync, readdirSync } from 'node:fs'

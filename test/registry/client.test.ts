@@ -1,5 +1,5 @@
-// What a registry may answer, each answer made by a server of the test: what is asked again, what is
-// not, and what each kind of failure becomes.
+// What a registry may answer, each answer made by a server of the test: what is asked again, what
+// is not, and what each kind of failure becomes.
 
 import { describe, expect, test } from 'bun:test'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
