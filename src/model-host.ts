@@ -67,19 +67,13 @@ export class ModelHost {
    * @throws OperatingError kind 'usage' when it cannot be used: the old one goes on
    */
   load(folder: string): Promise<ModelVersion> {
-    return this.inTurn(async () => {
-      const startMs = performance.now()
-      let loaded: Loaded
-      try {
-        loaded = this.prepare(resolve(folder))
-      } catch (error) {
-        this.refusals++
-        const fields = { folder, model: this.model.name, hash: this.model.hash }
-        this.options.log.error(fields, `model refused, the old one goes on: ${messageOf(error)}`)
-        throw error
-      }
-      return this.change(loaded, startMs)
-    })
+    const { parts } = this.options
+    return this.inTurn(() =>
+      this.change(folder, () => {
+        const program = makeProgram(parts, loadArtefact(resolve(folder)))
+        return { program, version: versionOf(program, resolve(folder)) }
+      }),
+    )
   }
 
   /**
@@ -89,8 +83,9 @@ export class ModelHost {
    */
   rollBack(): Promise<ModelVersion> {
     return this.inTurn(async () => {
-      if (!this.previous) throw new OperatingError('usage', 'model', 'there is no model before')
-      return this.change({ ...this.previous }, performance.now())
+      const { previous } = this
+      if (!previous) throw new OperatingError('usage', 'model', 'there is no model before')
+      return this.change(previous.version.folder, () => previous)
     })
   }
 
@@ -153,25 +148,31 @@ export class ModelHost {
     clearInterval(this.watcher)
   }
 
-  private prepare(folder: string): Loaded {
-    const { module, parts } = this.options
-    const program = makeProgram(parts, loadArtefact(folder))
-    warmUp(module, program, WARM_TURNS)
-    return { program, version: versionOf(program, folder) }
-  }
-
-  private async change(loaded: Loaded, startMs: number): Promise<ModelVersion> {
-    const { user, log } = this.options
-    const { program } = loaded
-    await user.replaceProgram(this.rival ? withChallenger(program, this.rival.artefact) : program)
-    loaded.version.sinceMs = Date.now()
+  /** Changes to what is loaded, with the challenger there is, unless something is wrong with it. */
+  private async change(folder: string, load: () => Loaded): Promise<ModelVersion> {
+    const startMs = performance.now()
+    const { module, user, log } = this.options
+    let loaded: Loaded
+    let program: Program
+    try {
+      loaded = load()
+      program = this.rival ? withChallenger(loaded.program, this.rival.artefact) : loaded.program
+      warmUp(module, program, WARM_TURNS)
+    } catch (error) {
+      this.refusals++
+      const fields = { folder, model: this.model.name, hash: this.model.hash }
+      log.error(fields, `model refused, the old one goes on: ${messageOf(error)}`)
+      throw error
+    }
+    await user.replaceProgram(program)
+    const version = { ...loaded.version, sinceMs: Date.now() }
     this.previous = this.current
-    this.current = loaded
+    this.current = { program: loaded.program, version }
     this.swaps++
-    const { name, hash } = loaded.version
+    const { name, hash } = version
     const ms = Math.round(performance.now() - startMs)
     log.info({ model: name, hash, before: this.previous.version.hash, ms }, 'model changed')
-    return loaded.version
+    return version
   }
 
   /** One change at a time, in the order they were asked for. */
