@@ -23,12 +23,11 @@ import {
   DECODE_UNION,
   DECODE_UNREADABLE,
 } from '../../assembly/layout.ts'
-import { usageError } from '../errors.ts'
 import { type Columns, type Wanted, columnsOf, nothingWanted, wantedOf } from './columns.ts'
 import { constantsOf } from './constants.ts'
 import { type Step, encodeSteps } from './decode-steps.ts'
 import { checkStep, isPlain, nullableStep, numberStep, skipStep } from './leaf-steps.ts'
-import { Resolution, isEndless, isRecursive, matchFields } from './resolution.ts'
+import { Resolution, checkEnd, incompatible, isRecursive, matchFields } from './resolution.ts'
 import {
   type Field,
   type RecordSchema,
@@ -357,7 +356,7 @@ function within(wanted: Wanted, field: Field): Target {
 }
 
 function checkNesting(record: RecordSchema, path: string): void {
-  if (isEndless(record)) throw incompatible(path, `${record.name} contains itself without an end`)
+  checkEnd(record, path)
   if (path.split('.').length > NESTING_MAX) throw incompatible(path, 'is nested too deeply')
 }
 
@@ -379,8 +378,4 @@ function isText(schema: Schema): boolean {
 
 function isUuid(schema: Schema): boolean {
   return schema.kind === 'fixed' && schema.size === 16 && schema.logicalType === 'uuid'
-}
-
-function incompatible(path: string, why: string) {
-  return usageError('schema_incompatible', path === '' ? why : `${path}: ${why}`)
 }

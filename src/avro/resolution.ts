@@ -2,6 +2,7 @@
 // the resolver for people share. Source: Avro 1.12 specification, "Schema Resolution"; where it
 // leaves a choice, org.apache.avro.Resolver.
 
+import { type OperatingError, usageError } from '../errors.ts'
 import { PROMOTIONS } from './promotions.ts'
 import {
   type Enum,
@@ -176,8 +177,18 @@ export function isRecursive(schema: Schema): boolean {
   return reaches(schema, schema, partsOf, new Set())
 }
 
+/** @throws OperatingError code 'schema_incompatible' when no record would ever end */
+export function checkEnd(record: RecordSchema, path: string): void {
+  if (isEndless(record)) throw incompatible(path, `${record.name} contains itself without an end`)
+}
+
+/** Why records of a writer cannot be read; '' is the path of the record itself. */
+export function incompatible(path: string, why: string): OperatingError {
+  return usageError('schema_incompatible', path === '' ? why : `${path}: ${why}`)
+}
+
 /** Whether each of the type's values must contain another, so that none ever ends. */
-export function isEndless(schema: Schema): boolean {
+function isEndless(schema: Schema): boolean {
   const required = (it: Schema) => (it.kind === 'record' ? partsOf(it) : [])
   return reaches(schema, schema, required, new Set())
 }

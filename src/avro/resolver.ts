@@ -12,9 +12,15 @@ import {
   STATUS_TOO_DEEP,
   STATUS_TRAILING_BYTES,
 } from '../../assembly/layout.ts'
-import { usageError } from '../errors.ts'
 import { ByteReader, Fault } from './byte-reader.ts'
-import { Resolution, isEndless, isRecursive, matchFields, matchSymbols } from './resolution.ts'
+import {
+  Resolution,
+  checkEnd,
+  incompatible,
+  isRecursive,
+  matchFields,
+  matchSymbols,
+} from './resolution.ts'
 import {
   type Enum,
   type PrimitiveName,
@@ -49,10 +55,7 @@ export class Resolver {
   /** @throws OperatingError kind 'usage', code 'schema_incompatible', with the path */
   constructor(writer: Schema, reader: Schema) {
     const mismatch = this.resolution.mismatch(writer, reader)
-    if (mismatch) {
-      const { path, why } = mismatch
-      throw usageError('schema_incompatible', path === '' ? why : `${path}: ${why}`)
-    }
+    if (mismatch) throw incompatible(mismatch.path, mismatch.why)
     const place = { field: '', path: '' }
     this.read =
       writer.kind === 'record' && reader.kind === 'record'
@@ -99,7 +102,7 @@ export class Resolver {
   }
 
   private fields(writer: RecordSchema, reader: RecordSchema, place: Place): Read {
-    checkEnd(writer, place)
+    checkEnd(writer, place.field)
     const targets = matchFields(writer, reader)
     const read = new Set(targets.values())
     const sources = writer.fields.map((field) => {
@@ -161,7 +164,7 @@ export class Resolver {
   }
 
   private skipFields(record: RecordSchema, field: string): Read {
-    checkEnd(record, { field, path: '' })
+    checkEnd(record, field)
     const skips = record.fields.map((it) => this.skip(it.schema, dotted(field, it.name)))
     return (state) => {
       for (const skip of skips) skip(state)
@@ -189,12 +192,6 @@ function within({ field, path }: Place, suffix: string): Place {
 
 function dotted(outer: string, name: string): string {
   return outer === '' ? name : `${outer}.${name}`
-}
-
-function checkEnd(record: RecordSchema, { field }: Place): void {
-  if (!isEndless(record)) return
-  const where = field === '' ? '' : `${field}: `
-  throw usageError('schema_incompatible', `${where}${record.name} contains itself without an end`)
 }
 
 function watched({ field, path }: Place, read: Read): Read {
