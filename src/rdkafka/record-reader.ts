@@ -5,7 +5,7 @@ import { type Pointer, ptr } from 'bun:ffi'
 import { assert } from '../errors.ts'
 import { CONSUMER, type Properties, makeClient, destroyClient } from './conf.ts'
 import { ERR_NONE, ERR_PARTITION_EOF, errorName, throwCode } from './error.ts'
-import { rd, textAt } from './library.ts'
+import { cString, rd, textAt } from './library.ts'
 import { copyOut } from './memory.ts'
 import {
   MESSAGE_ERR,
@@ -36,6 +36,7 @@ const START_OFFSETS = { earliest: -2n, latest: -1n } as const
 const BATCH_RECORDS = 1000
 
 export class RecordReader implements Disposable {
+  private readonly topic: string
   private readonly client: Pointer
   private readonly queue: Pointer
   private readonly messages = new BigUint64Array(BATCH_RECORDS)
@@ -52,6 +53,7 @@ export class RecordReader implements Disposable {
     partitions: readonly number[],
     start: keyof typeof START_OFFSETS,
   ) {
+    this.topic = topic
     const own = {
       'group.id': 'reader',
       'enable.auto.commit': 'false',
@@ -93,6 +95,27 @@ export class RecordReader implements Disposable {
       rd.rd_kafka_message_destroy(Number(message) as Pointer)
     }
     return records
+  }
+
+  /**
+   * Asks the broker for the offset after the partition's last record: with read_committed the last
+   * stable one, before the first record of any open transaction.
+   */
+  end(partition: number, timeoutMs = 10_000): number {
+    const low = new BigInt64Array(1)
+    const high = new BigInt64Array(1)
+    throwCode(
+      rd.rd_kafka_query_watermark_offsets(
+        this.client,
+        cString(this.topic),
+        partition,
+        ptr(low),
+        ptr(high),
+        timeoutMs,
+      ),
+      `the end of ${this.topic} [${partition}]`,
+    )
+    return Number(high[0])
   }
 
   private take(message: number): KafkaRecord | undefined {

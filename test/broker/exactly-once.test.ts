@@ -17,6 +17,7 @@ import {
   makeInputs,
   readTopic,
   send,
+  untilUncommitted,
 } from '../support/applications.ts'
 import { OTHER_MODEL_FOLDER } from '../support/model-host.ts'
 import { KafkaCluster } from '../support/kafka.ts'
@@ -86,7 +87,7 @@ describe.skipIf(unavailable !== undefined)(
           'batch.records': 100,
           'commit.interval.ms': 300,
         })
-        await worker.reaches('loan_records_total', decided / 4)
+        await untilUncommitted(cluster.bootstrapServers, topics.decisions, PARTITIONS, decided / 4)
         worker.process.kill('SIGKILL')
         await worker.process.exited
       }

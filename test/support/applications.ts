@@ -97,6 +97,34 @@ export function readTopic(
   return records
 }
 
+/**
+ * Waits until more than so many records are committed, and some partition holds records of a
+ * transaction that is still open.
+ */
+export async function untilUncommitted(
+  bootstrapServers: string,
+  topic: string,
+  partitions: number,
+  records: number,
+  timeoutMs = 30_000,
+): Promise<void> {
+  const reader = (isolation: string) => {
+    const properties = { 'bootstrap.servers': bootstrapServers, 'isolation.level': isolation }
+    return new RecordReader(properties, topic, [0], 'latest')
+  }
+  using committed = reader('read_committed')
+  using uncommitted = reader('read_uncommitted')
+  const all = Array.from({ length: partitions }, (_, partition) => partition)
+  const deadline = Date.now() + timeoutMs
+  for (;;) {
+    const ends = all.map((partition) => committed.end(partition))
+    const isOpen = all.some((partition) => uncommitted.end(partition) > ends[partition]!)
+    if (isOpen && ends.reduce((sum, end) => sum + end) > records) return
+    if (Date.now() > deadline) throw new Error(`no transaction was open on ${topic}`)
+    await Bun.sleep(2)
+  }
+}
+
 /** Text of a header. */
 export function header(record: ReadRecord, name: string): string | undefined {
   return record.headers.find(([header]) => header === name)?.[1]
