@@ -17,7 +17,7 @@ import { MODEL_FOLDER, benchProgram } from './engine.ts'
 
 export const APPLICATIONS = 'loan_applications'
 export const DECISIONS = 'loan_decisions'
-const DEAD_LETTERS = 'loan_applications.dlq'
+export const DEAD_LETTERS = 'loan_applications.dlq'
 
 /** Distinct applications; ids differ in every record. */
 const DISTINCT = 20_000
@@ -25,11 +25,15 @@ const DISTINCT = 20_000
 const ID_AT = 11
 const ID_BYTES = 36
 
-export async function startBroker(partitions: number): Promise<KafkaCluster> {
+/** @param config  of the topics, by Kafka's names */
+export async function startBroker(
+  partitions: number,
+  config: Readonly<Record<string, string>> = {},
+): Promise<KafkaCluster> {
   openLibrary(libraryPath(BUILD))
   const cluster = await KafkaCluster.start({ compiler: 'full' })
   for (const topic of [APPLICATIONS, DECISIONS, DEAD_LETTERS]) {
-    await cluster.createTopic(topic, { partitions })
+    await cluster.createTopic(topic, { partitions, config })
   }
   // A cluster's first transaction waits a second for its coordinator to come about.
   const producer = new Producer({

@@ -37,6 +37,13 @@ function decimal(text: string): number {
   return /^(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : Number.NaN
 }
 
+/** A number from 0 on. */
+export function positive(text: string): number {
+  const value = decimal(text)
+  if (value > 0) return value
+  throw new InvalidArgumentError('It must be a number above 0.')
+}
+
 /** A number, of either sign. */
 export function anyNumber(text: string): number {
   const value = Number(text)
