@@ -111,7 +111,7 @@ describe.skipIf(unavailable !== undefined)(
       const inputs = makeInputs(100_000, PARTITIONS, 0.01)
       send(three.bootstrapServers, inputs, topics.applications)
       await three.kill(3)
-      await using worker = startWorker(topics, three)
+      await using worker = startWorker(topics, three, { 'broker.timeout.ms': 8000 })
       // librdkafka sends them again and again, until the commit's time is over.
       await worker.logged('Failed to flush all outstanding messages', 90_000)
       const early = await residentMegabytes(worker, 4)
