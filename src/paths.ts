@@ -1,9 +1,15 @@
 // Where the project's own files are, whatever folder a command is started in.
 
-import { isAbsolute, join, resolve } from 'node:path'
+import { realpathSync } from 'node:fs'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 
-/** The project's folder: package.json, schemas, models and build lie in it. */
-export const ROOT = resolve(import.meta.dir, '..')
+/** Sources within a single executable have paths below it, which no file system has. */
+const EMBEDDED = '/$bunfs/'
+
+/** The project's folder, or the single executable's: schemas, models and build lie in it. */
+export const ROOT = import.meta.dir.startsWith(EMBEDDED)
+  ? dirname(realpathSync(process.execPath))
+  : resolve(import.meta.dir, '..')
 
 export const BUILD = join(ROOT, 'build')
 
