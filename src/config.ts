@@ -48,6 +48,12 @@ export const SETTINGS = {
     '',
     "a challenger's decisions go to it, same partition",
   ),
+  'topic.dead.letters.sent': setting(
+    topic,
+    'loan_applications.dlq.sent',
+    '',
+    'which dead letters `dlq replay` has sent; compacted',
+  ),
   'topic.partitions': setting(int(1, 100_000), 4, '', 'partitions that `topics` creates'),
   'topic.replication.factor': setting(int(1, 100), 3, '', 'replicas that `topics` creates'),
   'topic.min.insync.replicas': setting(int(1, 100), 2, '', 'replicas that must have a record'),
@@ -232,6 +238,7 @@ function checkTopics({ settings, origins }: Config): void {
     'topic.decisions',
     'topic.dead.letters',
     'topic.challenger',
+    'topic.dead.letters.sent',
   ] as const
   for (const key of keys) {
     const other = taken.get(settings[key])
@@ -431,6 +438,15 @@ export function consumerProperties(config: Config): Record<string, string> {
     'enable.partition.eof': 'true',
     'isolation.level': 'read_committed',
   }
+}
+
+/**
+ * Those of a reader that assigns itself partitions, such as `replay`: no member of the group, nor
+ * of any other, so that nothing of the group's can change.
+ */
+export function readerProperties(config: Config): Record<string, string> {
+  const { 'group.instance.id': _, ...properties } = consumerProperties(config)
+  return { ...properties, 'group.id': `${properties['group.id']}-reader` }
 }
 
 /** The producer's properties, without those of its delivery. */

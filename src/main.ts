@@ -8,6 +8,7 @@ import { decideCommand } from './cli/decide.ts'
 import { demoCommand } from './cli/demo.ts'
 import { modelCommand } from './cli/model.ts'
 import { produceCommand } from './cli/produce.ts'
+import { replayCommand } from './cli/replay.ts'
 import { schemaCommand } from './cli/schema.ts'
 import { topicsCommand } from './cli/topics.ts'
 import { workerCommand } from './cli/worker.ts'
@@ -40,6 +41,7 @@ function makeProgram(): Command {
     topicsCommand(run, context),
     produceCommand(run, context),
     decideCommand(run, context),
+    replayCommand(run, context),
     modelCommand(run, context),
     schemaCommand(run, context),
   ]) {

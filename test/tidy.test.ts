@@ -84,6 +84,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   http: ['errors', 'metrics'],
   runtime: ['config', 'errors', 'http', 'model-host', 'paths', 'rdkafka', 'scorer', 'supervisor'],
   // The commands.
+  replay: ['assembly', 'avro', 'errors', 'hash', 'json', 'pipeline', 'policy', 'rdkafka', 'scorer'],
   applications: ['assembly', 'avro', 'errors', 'hash', 'json'],
   decisions: ['avro', 'errors'],
   demo: ['applications', 'avro', 'decisions', 'errors', 'metrics', 'rdkafka', 'runtime'],
@@ -103,6 +104,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
     'pipeline',
     'policy',
     'rdkafka',
+    'replay',
     'runtime',
     'schemas',
     'scorer',

@@ -14,6 +14,12 @@ export function wholeNumber(min = 0, max: number = Number.MAX_SAFE_INTEGER): Par
   }
 }
 
+/** Whole numbers between commas; an option that is given again adds to them. */
+export function wholeNumbers(min = 0, max: number = Number.MAX_SAFE_INTEGER) {
+  const parse = wholeNumber(min, max)
+  return (text: string, before: number[]) => [...before, ...text.split(',').map(parse)]
+}
+
 /** A part of the whole, from 0 to 1. */
 export function share(text: string): number {
   const value = decimal(text)

@@ -92,6 +92,7 @@ const SYMBOLS = {
   rd_kafka_message_headers: { args: [ptr, ptr], returns: i32 },
   rd_kafka_header_get_all: { args: [ptr, u64, ptr, ptr, ptr], returns: i32 },
   rd_kafka_seek_partitions: { args: [ptr, ptr, i32], returns: ptr },
+  rd_kafka_offsets_for_times: { args: [ptr, ptr, i32], returns: i32 },
   rd_kafka_committed: { args: [ptr, ptr, i32], returns: i32 },
   rd_kafka_commit: { args: [ptr, ptr, i32], returns: i32 },
   rd_kafka_get_watermark_offsets: { args: [ptr, ptr, i32, ptr, ptr], returns: i32 },

@@ -44,6 +44,7 @@ import {
   pointerAt,
   u32At,
 } from './structs.ts'
+import type { RawHeader } from './record.ts'
 import type { TopicPartitionList } from './topic-partition-list.ts'
 
 /** RD_KAFKA_MSG_F_COPY: librdkafka copies payload and key. */
@@ -58,6 +59,23 @@ const VU_COUNT = 6
 /** The transaction failed in the background already, and wants to be aborted. */
 function abortError({ kafkaCode, message }: KafkaError): KafkaError {
   return new KafkaError('abort', kafkaCode, message)
+}
+
+/** Native address and bytes; address 0 is null. */
+type Span = [address: number, bytes: number]
+
+/** Bytes of no length have no address of their own. */
+const NOTHING = new Uint8Array(1)
+
+function spanOf(bytes: Uint8Array | null): Span {
+  if (bytes === null) return [0, 0]
+  return [ptr(bytes.length > 0 ? bytes : NOTHING), bytes.length]
+}
+
+function addHeader(headers: Pointer, name: string, value: Uint8Array | null): void {
+  const data = value === null || value.length > 0 ? value : NOTHING
+  const code = rd.rd_kafka_header_add(headers, cString(name), -1, data, value?.length ?? 0)
+  throwCode(code, `header ${name}`, 'fatal')
 }
 
 export class Producer {
@@ -153,37 +171,63 @@ export class Producer {
     withValue = true,
   ): boolean {
     const native = this.copyHeaders(source)
-    for (const [name, value] of headers) {
-      const bytes = new TextEncoder().encode(value)
-      const data = bytes.length > 0 ? bytes : new Uint8Array(1)
-      const code = rd.rd_kafka_header_add(native, cString(name), -1, data, bytes.length)
-      throwCode(code, `header ${name}`, 'fatal')
-    }
+    for (const [name, text] of headers) addHeader(native, name, new TextEncoder().encode(text))
+    const value: Span = withValue
+      ? [pointerAt(source, MESSAGE_PAYLOAD), u32At(source, MESSAGE_LEN)]
+      : [0, 0]
+    const key: Span = [pointerAt(source, MESSAGE_KEY), u32At(source, MESSAGE_KEY_LEN)]
+    return this.produceVa(topic, partition, key, value, native)
+  }
+
+  /**
+   * Hands over one record with headers; a null key, value or header stays one.
+   *
+   * @param partition  ANY_PARTITION lets the key choose
+   * @returns false when the queue is full
+   */
+  produceWithHeaders(
+    topic: string,
+    partition: number,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    headers: readonly RawHeader[],
+  ): boolean {
+    const native = rd.rd_kafka_headers_new(headers.length)
+    assert(native, 'librdkafka makes headers')
+    for (const [name, bytes] of headers) addHeader(native, name, bytes)
+    this.pinned = { key, value }
+    return this.produceVa(topic, partition, spanOf(key), spanOf(value), native)
+  }
+
+  /** @param headers  native; taken over */
+  private produceVa(
+    topic: string,
+    partition: number,
+    key: Span,
+    value: Span,
+    headers: Pointer,
+  ): boolean {
     const arguments_ = new Uint8Array(VU_COUNT * VU_BYTES)
     const view = new DataView(arguments_.buffer)
     let at = 0
-    const add = (type: number, value: number, size = 0) => {
+    const add = (type: number, first: number, size = 0) => {
       view.setInt32(at + VU_TYPE, type, true)
-      view.setBigUint64(at + VU_VALUE, BigInt.asUintN(64, BigInt(value)), true)
+      view.setBigUint64(at + VU_VALUE, BigInt.asUintN(64, BigInt(first)), true)
       view.setBigUint64(at + VU_SIZE, BigInt(size), true)
       at += VU_BYTES
     }
     add(VU_RKT, this.topic(topic))
     add(VU_PARTITION, partition)
     add(VU_MSGFLAGS, COPY)
-    if (withValue) {
-      add(VU_VALUE_BYTES, pointerAt(source, MESSAGE_PAYLOAD), u32At(source, MESSAGE_LEN))
-    } else {
-      add(VU_VALUE_BYTES, 0)
-    }
-    add(VU_KEY, pointerAt(source, MESSAGE_KEY), u32At(source, MESSAGE_KEY_LEN))
-    add(VU_HEADERS, native)
+    add(VU_VALUE_BYTES, ...value)
+    add(VU_KEY, ...key)
+    add(VU_HEADERS, headers)
     try {
       throwError(rd.rd_kafka_produceva(this.pointer, arguments_, VU_COUNT), `produce to ${topic}`)
       return true
     } catch (error) {
       // Only a record that was taken takes its headers along.
-      rd.rd_kafka_headers_destroy(native)
+      rd.rd_kafka_headers_destroy(headers)
       if (!(error instanceof KafkaError)) throw error
       if (error.kafkaCode === ERR_QUEUE_FULL) return false
       throw error.kafkaCode === ERR_STATE ? abortError(error) : error

@@ -1,0 +1,31 @@
+// Room for a fetched batch outside of any engine: messages, spans, offsets and the values' bytes.
+
+import type { BatchTarget } from './partition-source.ts'
+
+export class BatchBuffer implements BatchTarget {
+  readonly u8: Uint8Array
+  readonly u32: Uint32Array
+  readonly pointersAt = 0
+  readonly spansAt: number
+  readonly offsetsAt: number
+  readonly inputAt: number
+  readonly size: { records: number; inputBytes: number }
+
+  constructor(size: { records: number; inputBytes: number }) {
+    const column = size.records * 8
+    this.size = size
+    this.spansAt = column
+    this.offsetsAt = 2 * column
+    this.inputAt = 3 * column
+    const memory = new ArrayBuffer(this.inputAt + Math.ceil(size.inputBytes / 8) * 8)
+    this.u8 = new Uint8Array(memory)
+    this.u32 = new Uint32Array(memory)
+  }
+
+  /** A view of a record's value, good until the buffer is filled again. */
+  value(index: number): Uint8Array {
+    const span = (this.spansAt >> 2) + index * 2
+    const at = this.u32[span]!
+    return this.u8.subarray(at, at + this.u32[span + 1]!)
+  }
+}

@@ -1,0 +1,102 @@
+// Decides batches that were read from Kafka: the worker's own engine, on bytes that several of them
+// may look at in turn.
+
+import {
+  MESSAGE_BYTES,
+  MESSAGE_LEN,
+  MESSAGE_PAYLOAD,
+  RESULT_DECIDED,
+} from '../../assembly/layout.ts'
+import { type DeadLetter, explainDeadLetter } from '../pipeline/dead-letter.ts'
+import type { PartitionStream } from '../rdkafka/assigned-reader.ts'
+import { addressOf } from '../rdkafka/memory.ts'
+import { Engine } from '../scorer/engine.ts'
+import type { Program } from '../scorer/program.ts'
+
+export type BatchSize = { records: number; inputBytes: number }
+
+export class BatchDecider {
+  readonly engine: Engine
+  /** Native address of the batch's messages: decisions, in order. */
+  readonly messages: number
+  private readonly view: DataView
+  private readonly base: number
+
+  /** @param size  as the worker's, on which it rests which record is too large */
+  constructor(module: WebAssembly.Module, program: Program, size: BatchSize) {
+    this.engine = new Engine(module, program, size, addressOf)
+    this.view = new DataView(this.engine.memory.buffer)
+    this.base = addressOf(this.engine.u8)
+    this.messages = this.base + this.engine.messagesAt
+  }
+
+  /** Decides records `from` to `from` + `count` - 1 of the stream's batch. */
+  decide(stream: PartitionStream, from = 0, count = stream.count): void {
+    const { engine } = this
+    const { u8, u32, spansAt } = stream.batch
+    const first = u32[(spansAt >> 2) + from * 2]!
+    const last = (spansAt >> 2) + (from + count - 1) * 2
+    const end = u32[last]! + u32[last + 1]!
+    engine.u8.set(u8.subarray(first, end), engine.inputAt)
+    const shift = engine.inputAt - first
+    for (let i = 0; i < count; i++) {
+      const span = (spansAt >> 2) + (from + i) * 2
+      const target = (engine.spansAt >> 2) + i * 2
+      engine.u32[target] = u32[span]! + shift
+      engine.u32[target + 1] = u32[span + 1]!
+    }
+    this.setOffsets(stream, from, count)
+    engine.decide(count)
+  }
+
+  private setOffsets(stream: PartitionStream, from: number, count: number): void {
+    const { engine } = this
+    const first = stream.recordOffset(from)
+    if (stream.recordOffset(from + count - 1) - first === count - 1) {
+      engine.setFirstOffset(BigInt(first))
+      return
+    }
+    for (let i = 0; i < count; i++) {
+      const at = engine.offsetsAt + i * 8
+      this.view.setBigInt64(at, BigInt(stream.recordOffset(from + i)), true)
+    }
+    engine.useOffsets()
+  }
+
+  /** Decides one record by itself. */
+  decideOne(value: Uint8Array, recordOffset: number): Uint8Array | undefined {
+    const { engine } = this
+    engine.u8.set(value, engine.inputAt)
+    engine.u32[engine.spansAt >> 2] = engine.inputAt
+    engine.u32[(engine.spansAt >> 2) + 1] = value.length
+    engine.setFirstOffset(BigInt(recordOffset))
+    engine.decide(1)
+    return this.isDecided(0) ? this.decision(0) : undefined
+  }
+
+  /** Decisions of the batch. */
+  get decidedCount(): number {
+    return this.engine.u32[(this.engine.resultAt + RESULT_DECIDED) >> 2]!
+  }
+
+  isDecided(record: number): boolean {
+    return this.engine.u32[(this.engine.statusesAt >> 2) + record] === 0
+  }
+
+  /**
+   * A view of a decision, good until the next batch.
+   *
+   * @param index  among the decided ones
+   */
+  decision(index: number): Uint8Array {
+    const at = this.engine.messagesAt + index * MESSAGE_BYTES
+    const payload = Number(this.view.getBigUint64(at + MESSAGE_PAYLOAD, true)) - this.base
+    const length = this.view.getUint32(at + MESSAGE_LEN, true)
+    return this.engine.u8.subarray(payload, payload + length)
+  }
+
+  /** @param valueBytes  bytes of the record's value as it came */
+  deadLetter(record: number, valueBytes: number): DeadLetter {
+    return explainDeadLetter(this.engine, record, valueBytes)
+  }
+}
