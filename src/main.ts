@@ -6,6 +6,7 @@ import packageJson from '../package.json'
 import type { Context } from './cli/context.ts'
 import { decideCommand } from './cli/decide.ts'
 import { demoCommand } from './cli/demo.ts'
+import { dlqCommand } from './cli/dlq.ts'
 import { modelCommand } from './cli/model.ts'
 import { produceCommand } from './cli/produce.ts'
 import { replayCommand } from './cli/replay.ts'
@@ -41,6 +42,7 @@ function makeProgram(): Command {
     topicsCommand(run, context),
     produceCommand(run, context),
     decideCommand(run, context),
+    dlqCommand(run, context),
     replayCommand(run, context),
     modelCommand(run, context),
     schemaCommand(run, context),

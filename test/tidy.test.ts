@@ -86,6 +86,17 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   // The commands.
   replay: ['assembly', 'avro', 'errors', 'hash', 'json', 'pipeline', 'policy', 'rdkafka', 'scorer'],
   applications: ['assembly', 'avro', 'errors', 'hash', 'json'],
+  dlq: [
+    'assembly',
+    'avro',
+    'errors',
+    'hash',
+    'metrics',
+    'nearest',
+    'pipeline',
+    'rdkafka',
+    'replay',
+  ],
   decisions: ['avro', 'errors'],
   demo: ['applications', 'avro', 'decisions', 'errors', 'metrics', 'rdkafka', 'runtime'],
   cli: [
@@ -95,6 +106,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
     'config',
     'decisions',
     'demo',
+    'dlq',
     'errors',
     'hash',
     'json',

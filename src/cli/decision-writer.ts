@@ -65,7 +65,8 @@ function csv(schema: SchemaVersion) {
   return stringify({ header: true, columns })
 }
 
-async function writeText(
+/** Writes text to a file that appears under its name when it is complete. */
+export async function writeText(
   path: string,
   content: AsyncIterable<unknown>,
   through?: NodeJS.ReadWriteStream,

@@ -1,0 +1,136 @@
+// `dlq inspect`: all of a letter: where it comes from, its headers and bytes, its fields up to the
+// fault, and what the worker would make of it now.
+
+import { join } from 'node:path'
+import { loadSchemaVersions } from '../../avro/schema-files.ts'
+import { type Attempt, attemptDecode } from '../../dlq/decode-attempt.ts'
+import { hexDump } from '../../dlq/hex-dump.ts'
+import { type Letter, identityOf, placeText } from '../../dlq/letter.ts'
+import { rowOf } from '../../dlq/export.ts'
+import { fetchOriginal } from '../../dlq/original.ts'
+import { MODULE_PATH } from '../../paths.ts'
+import { Decider } from '../../pipeline/decider.ts'
+import { programFiles } from '../../runtime.ts'
+import { loadModule } from '../../scorer/module.ts'
+import { loadProgram } from '../../scorer/program.ts'
+import type { Context } from '../context.ts'
+import type { InspectOptions } from '../dlq.ts'
+import { openReader } from '../replay/open.ts'
+import { openLetters, printable, timeText } from './open.ts'
+
+/** Key and headers are shown up to so many bytes. */
+const SHOWN_BYTES = 256
+
+export async function inspectLetters(options: InspectOptions, context: Context): Promise<number> {
+  using letters = openLetters(options, context)
+  const { config } = letters
+  using originals = openReader(config)
+  const marks = letters.marks()
+  const files = programFiles(config)
+  const versions = loadSchemaVersions(join(files.schemas, 'loan_application'))
+  const decider = new Decider(loadModule(MODULE_PATH), loadProgram(files), letters.topic, 0)
+  const bytesMax = config.settings['batch.bytes']
+  let shown = 0
+  for await (const letter of letters.select()) {
+    if (shown++ === options.limit) {
+      process.stderr.write(`more than ${options.limit} letters: --limit shows others\n`)
+      break
+    }
+    const original = letter.droppedBytes === undefined ? letter : fetchOriginal(originals, letter)
+    const value = 'value' in original ? original.value : null
+    const attempt = value && value.length > 0 ? attemptDecode(value, versions) : undefined
+    const now = nowText(decider, value, bytesMax)
+    const inspected = { letter, value, attempt, now, sent: marks.has(identityOf(letter)) }
+    const gone = 'gone' in original ? original.gone : undefined
+    if (options.json) printJson(inspected, gone, context)
+    else context.output.print(`${[...linesOf(inspected, gone, options.bytes), ''].join('\n')}\n`)
+    if (context.output.isEnded) break
+  }
+  if (shown === 0) process.stderr.write('no such letter\n')
+  return shown === 0 ? 1 : 0
+}
+
+type Inspected = {
+  letter: Letter
+  /** Its own, or the one at the record's place where that was left out. */
+  value: Uint8Array | null
+  attempt: Attempt | undefined
+  /** What the worker would make of it. */
+  now: string
+  sent: boolean
+}
+
+function nowText(decider: Decider, value: Uint8Array | null, bytesMax: number): string {
+  if (value && value.length > bytesMax) return `too-large: batch.bytes is ${bytesMax}`
+  const [outcome] = decider.decide([value ?? new Uint8Array(0)], 0n)
+  if (!outcome || 'decision' in outcome) return 'it would be decided'
+  return `${outcome.deadLetter.class}: ${outcome.deadLetter.message}`
+}
+
+function printJson(inspected: Inspected, gone: string | undefined, { output }: Context): void {
+  const { letter, value, attempt, now, sent } = inspected
+  const row = { ...rowOf({ ...letter, value }, sent), attempt: attempt ?? null, now }
+  output.print(`${JSON.stringify({ ...row, value_gone: gone ?? null })}\n`)
+}
+
+function linesOf(
+  { letter, value, attempt, now, sent }: Inspected,
+  gone: string | undefined,
+  bytesShown: number,
+): string[] {
+  const { at, origin, byte, droppedBytes, headers, key, message } = letter
+  const place = byte === undefined ? '' : `, at byte ${byte}`
+  const facts: [name: string, text: string][] = [
+    ['letter', `${placeText(at)}, ${timeText(letter.timestampMs)}${sent ? ', sent again' : ''}`],
+    ['record', origin ? printable(placeText(origin)) : 'unknown: no worker wrote this letter'],
+    ['class', `${printable(letter.class)}${place}`],
+    ['message', printable(message)],
+    ['now', printable(now)],
+    ['key', bytesText(key)],
+    ...headers.map(([name, bytes]): [string, string] => [
+      'header',
+      `${printable(name)}: ${bytesText(bytes)}`,
+    ]),
+    ['value', valueText(value, droppedBytes, gone)],
+  ]
+  return [
+    ...facts.map(([name, text]) => `${name.padEnd(8)} ${text}`),
+    ...(value ? hexDump(value, byte, bytesShown).map((line) => `  ${line}`) : []),
+    ...(attempt ? attemptLines(attempt, byte) : []),
+  ]
+}
+
+function valueText(
+  value: Uint8Array | null,
+  droppedBytes: number | undefined,
+  gone: string | undefined,
+): string {
+  if (gone !== undefined) return `${droppedBytes} bytes were left out, and cannot be had: ${gone}`
+  if (droppedBytes !== undefined) return `${droppedBytes} bytes, read from the record's own place`
+  return value === null ? 'none' : `${value.length} bytes`
+}
+
+function bytesText(bytes: Uint8Array | null): string {
+  if (bytes === null) return 'none'
+  const cut = bytes.length > SHOWN_BYTES ? ` … (${bytes.length} bytes)` : ''
+  const part = bytes.subarray(0, SHOWN_BYTES)
+  try {
+    const text = new TextDecoder('utf-8', { fatal: cut === '' }).decode(part)
+    return printable(JSON.stringify(text)) + cut
+  } catch {
+    return `hex ${Buffer.from(part).toString('hex')}${cut}`
+  }
+}
+
+function attemptLines({ schema, fields, fault }: Attempt, byte: number | undefined): string[] {
+  const lines = fields.map(({ byte: at, field, value }, i) => {
+    // Bounds are not the decoding's: what is impossible was read, and lies where the worker said.
+    const next = fields[i + 1]?.byte ?? Number.POSITIVE_INFINITY
+    const isMarked = fault === undefined && byte !== undefined && at <= byte && byte < next
+    return `  byte ${String(at).padStart(5)}  ${field} = ${printable(value)}${isMarked ? '   <' : ''}`
+  })
+  const end = fault
+    ? `  byte ${String(fault.byte).padStart(5)}  ${[fault.class, fault.field].join(' ').trim()}   <`
+    : '  all fields can be read'
+  return [`decoding ${printable(schema)}`, ...lines, end]
+}
