@@ -446,7 +446,12 @@ export function consumerProperties(config: Config): Record<string, string> {
  */
 export function readerProperties(config: Config): Record<string, string> {
   const { 'group.instance.id': _, ...properties } = consumerProperties(config)
-  return { ...properties, 'group.id': `${properties['group.id']}-reader` }
+  return {
+    // The end of a partition is told by a fetch that finds nothing.
+    'fetch.wait.max.ms': '50',
+    ...properties,
+    'group.id': `${properties['group.id']}-reader`,
+  }
 }
 
 /** The producer's properties, without those of its delivery. */

@@ -38,8 +38,18 @@ export function decisionWriter(path: string, schema: SchemaVersion): WriteDecisi
   }
 }
 
+/** Text that goes to the file in one go: a stream costs far more a piece than a line does. */
+const CHUNK_CHARACTERS = 1 << 16
+
 async function* jsonLines(decisions: Decisions, decoder: DecisionDecoder): AsyncGenerator<string> {
-  for await (const bytes of decisions) yield `${JSON.stringify(decoder.decode(bytes))}\n`
+  let text = ''
+  for await (const bytes of decisions) {
+    text += `${JSON.stringify(decoder.decode(bytes))}\n`
+    if (text.length < CHUNK_CHARACTERS) continue
+    yield text
+    text = ''
+  }
+  yield text
 }
 
 /** CSV has no lists: reasons become their codes and their fields, joined by | and by +. */
