@@ -13,7 +13,14 @@ import {
   destroyClient,
   makeClient,
 } from './conf.ts'
-import { ERR_PARTITION_EOF, KafkaError, errorName, throwCode } from './error.ts'
+import {
+  ERR_NONE,
+  ERR_PARTITION_EOF,
+  ERR_UNKNOWN_TOPIC_OR_PARTITION,
+  KafkaError,
+  errorName,
+  throwCode,
+} from './error.ts'
 import { pollEvent } from './event.ts'
 import { cString, rd } from './library.ts'
 import { type TopicMetadata, topicMetadata } from './metadata.ts'
@@ -29,6 +36,13 @@ const OFFSET_END = -1n
  * rd_kafka_resp_err_t of a client that may not look for its group's coordinator: it needs none.
  */
 const ERR_GROUP_AUTHORIZATION_FAILED = 30
+
+/**
+ * LEADER_NOT_AVAILABLE and NOT_LEADER_FOR_PARTITION: of a topic that is new or whose leader has
+ * changed just now. The next answer is of fresher metadata.
+ */
+const NO_LEADER_YET: ReadonlySet<number> = new Set([5, 6, ERR_UNKNOWN_TOPIC_OR_PARTITION])
+const LEADER_PAUSE_MS = 100
 
 export class AssignedReader implements Disposable {
   private readonly client: Pointer
@@ -70,15 +84,16 @@ export class AssignedReader implements Disposable {
   bounds(topic: string, partition: number): { low: number; high: number } {
     const low = new BigInt64Array(1)
     const high = new BigInt64Array(1)
-    const code = rd.rd_kafka_query_watermark_offsets(
-      this.client,
-      cString(topic),
-      partition,
-      ptr(low),
-      ptr(high),
-      this.timeoutMs,
+    this.ask(`the bounds of ${topic} [${partition}]`, () =>
+      rd.rd_kafka_query_watermark_offsets(
+        this.client,
+        cString(topic),
+        partition,
+        ptr(low),
+        ptr(high),
+        this.timeoutMs,
+      ),
     )
-    throwCode(code, `the bounds of ${topic} [${partition}]`)
     return { low: Number(low[0]), high: Number(high[0]) }
   }
 
@@ -89,12 +104,29 @@ export class AssignedReader implements Disposable {
    * @returns undefined when there is none as young
    */
   offsetAt(topic: string, partition: number, timeMs: number): number | undefined {
-    using list = new TopicPartitionList([{ topic, partition, offset: BigInt(timeMs) }])
-    const doing = `the offset of a time on ${topic} [${partition}]`
-    throwCode(rd.rd_kafka_offsets_for_times(this.client, list.pointer, this.timeoutMs), doing)
-    const [found] = list.values()
-    throwCode(found!.err, doing)
-    return found!.offset === OFFSET_END ? undefined : Number(found!.offset)
+    let found = OFFSET_END
+    this.ask(`the offset of a time on ${topic} [${partition}]`, () => {
+      // The answer takes the question's place in the list.
+      using list = new TopicPartitionList([{ topic, partition, offset: BigInt(timeMs) }])
+      const code = rd.rd_kafka_offsets_for_times(this.client, list.pointer, this.timeoutMs)
+      const answer = list.values()[0]!
+      found = answer.offset
+      return code === ERR_NONE ? answer.err : code
+    })
+    return found === OFFSET_END ? undefined : Number(found)
+  }
+
+  /** Asks until there is a leader to answer. */
+  private ask(doing: string, question: () => number): void {
+    const deadline = performance.now() + this.timeoutMs
+    for (;;) {
+      const code = question()
+      if (!NO_LEADER_YET.has(code) || performance.now() > deadline) {
+        throwCode(code, doing)
+        return
+      }
+      Bun.sleepSync(LEADER_PAUSE_MS)
+    }
   }
 
   /**
