@@ -4,10 +4,12 @@
 
 import { type Columns, isColumn, numericPaths } from '../avro/columns.ts'
 import { isId, makeDecodePlan } from '../avro/decode-plan.ts'
+import { singleObjectHeader } from '../avro/fingerprint.ts'
 import { checkDecisionFields, encodeReason } from '../avro/encode-plan.ts'
+import { type SchemaId, registryHeader } from '../avro/schema-id.ts'
 import { type SchemaVersion, loadSchemaVersions, newest } from '../avro/schema-files.ts'
 import { type RecordSchema, typeName, withoutNull } from '../avro/schema.ts'
-import { OperatingError, usageError } from '../errors.ts'
+import { OperatingError, assert, usageError } from '../errors.ts'
 import { compilePolicy } from '../policy/compile.ts'
 import { type Policy, loadPolicy } from '../policy/policy.ts'
 import type { Reason } from '../records.ts'
@@ -21,6 +23,8 @@ const NO_PLAN = new Uint8Array(0)
 type Writer = {
   fingerprint: bigint
   version: number
+  /** Which schema it is, for people. */
+  name: string
   /** Decode plan, or undefined with the reason why its records cannot be read. */
   plan: Uint8Array | undefined
   refusal: string
@@ -36,17 +40,33 @@ export type Model = {
   tables: Uint8Array
 }
 
+/** How records say which writer's they are. */
+export type Framings = {
+  /** The first so many writers are found by their fingerprint, which single objects start with. */
+  fingerprints: number
+  /** Whether records may start with 0 and a registry's id, and whether a header may name one. */
+  registry: boolean
+  headers: boolean
+  /** By a registry's id or GUID the number of the writer. */
+  known: ReadonlyMap<SchemaId, number>
+  /** The writer of records without any framing. */
+  raw: number | undefined
+}
+
 export type Program = Model & {
   policyName: string
   policyHash: Uint8Array
   /** Field of the application in each column of a row; the model's features come first. */
   columns: string[]
   writers: Writer[]
+  framings: Framings
   policyTable: Uint8Array
   reasons: Reason[]
   /** The reasons, Avro-encoded. */
   reasonTexts: Uint8Array[]
   decisionSchema: SchemaVersion
+  /** What every decision starts with. */
+  decisionHeader: Uint8Array
   /** The newest schema of applications: what all writers are read as. */
   applicationSchema: SchemaVersion
   /** A second model, whose tables look for its features in this program's columns. */
@@ -77,29 +97,63 @@ export type ProgramParts = {
   applications: readonly SchemaVersion[]
   decisionSchema: SchemaVersion
   policy: Policy
+  /** The schema of records without framing. */
+  raw?: SchemaVersion | undefined
+  registry?: RegistryParts | undefined
+}
+
+/** What is known of a schema registry. */
+export type RegistryParts = {
+  /** Whether a header may name a record's schema. */
+  headers: boolean
+  /** Schemas that records name, as far as they were brought. */
+  known: ReadonlyMap<SchemaId, Registered>
+  /** The id of the decision's schema, where decisions are to start with that. */
+  decisionId: number | undefined
+}
+
+/** A schema of the registry; without one, why it is none of a record. */
+export type Registered = {
+  /** For people; `place` goes before what is wrong with it, where the name does not say it all. */
+  name: string
+  place: string
+  fingerprint: bigint
+  schema: RecordSchema | undefined
+  refusal: string
 }
 
 export function loadParts(files: Omit<ProgramFiles, 'model'>): ProgramParts {
+  return { ...loadSchemas(files.schemas), policy: loadPolicy(files.policy) }
+}
+
+/** @param folder  with a folder a record */
+export function loadSchemas(folder: string): Pick<ProgramParts, 'applications' | 'decisionSchema'> {
   return {
-    applications: loadSchemaVersions(`${files.schemas}/loan_application`),
-    decisionSchema: newest(loadSchemaVersions(`${files.schemas}/loan_decision`)),
-    policy: loadPolicy(files.policy),
+    applications: loadSchemaVersions(`${folder}/loan_application`),
+    decisionSchema: newest(loadSchemaVersions(`${folder}/loan_decision`)),
   }
 }
 
 /** @throws OperatingError kind 'usage' when the parts do not go together */
 export function makeProgram(parts: ProgramParts, artefact: Artefact): Program {
-  const { applications, decisionSchema, policy } = parts
+  const { applications, decisionSchema, policy, registry } = parts
   const reader = newest(applications)
   checkId(reader)
   checkDecisionFields(decisionSchema)
   const columns = layOutColumns(reader, artefact, policy)
   const byField: Columns = new Map(columns.map((field, column) => [field, column]))
   const compiled = compilePolicy(policy, byField)
-  const writers = applications.map((version) => makeWriter(version, reader.schema, byField))
+  const writerOf = (writer: Registered) => makeWriter(writer, reader.schema, byField)
+  const writers = applications.map((it) => ({ ...writerOf(fromFile(it)), version: it.version }))
   checkFingerprints(applications, writers)
+  const raw = parts.raw && writers.push(writerOf(fromFile(parts.raw))) - 1
+  const known = new Map<SchemaId, number>()
+  for (const [id, schema] of registry?.known ?? []) {
+    known.set(id, writers.push(writerOf(schema)) - 1)
+  }
   const own = writers[applications.indexOf(reader)]!
   if (!own.plan) throw usageError('schema', own.refusal)
+  if (raw !== undefined && !writers[raw]!.plan) throw usageError('schema', writers[raw]!.refusal)
   return {
     modelName: artefact.manifest.name,
     modelHash: artefact.modelHash,
@@ -108,23 +162,42 @@ export function makeProgram(parts: ProgramParts, artefact: Artefact): Program {
     tables: artefact.tables,
     columns,
     writers,
+    framings: {
+      fingerprints: applications.length,
+      registry: registry !== undefined,
+      headers: registry?.headers ?? false,
+      known,
+      raw,
+    },
     policyTable: compiled.table,
     reasons: compiled.reasons,
     reasonTexts: compiled.reasons.map((reason) => encodeReason(decisionSchema, reason)),
     decisionSchema,
+    decisionHeader:
+      registry?.decisionId === undefined
+        ? singleObjectHeader(decisionSchema.fingerprint)
+        : registryHeader(registry.decisionId),
     applicationSchema: reader,
   }
 }
 
 /** A program that also reads records of one more writer, as a container file brings its own. */
 export function withWriter(program: Program, version: SchemaVersion): Program {
-  const { writers, columns, applicationSchema } = program
+  const { writers, columns, applicationSchema, framings } = program
+  assert(writers.length === framings.fingerprints, 'all writers are found by their fingerprint')
   if (writers.some((writer) => writer.fingerprint === version.fingerprint)) return program
   const byField: Columns = new Map(columns.map((field, column) => [field, column]))
+  const writer = makeWriter(fromFile(version), applicationSchema.schema, byField)
   return {
     ...program,
-    writers: [...writers, makeWriter(version, applicationSchema.schema, byField)],
+    writers: [...writers, { ...writer, version: version.version }],
+    framings: { ...framings, fingerprints: writers.length + 1 },
   }
+}
+
+function fromFile({ path, version, fingerprint, schema }: SchemaVersion): Registered {
+  const name = version > 0 ? `schema version ${version}` : path
+  return { name, place: `${path}: `, fingerprint, schema, refusal: '' }
 }
 
 function checkId(reader: SchemaVersion): void {
@@ -180,20 +253,17 @@ export function featureFields(reader: SchemaVersion, artefact: Artefact): string
 }
 
 /** Makes the writer entry of one schema; a schema that cannot be read keeps the reason. */
-function makeWriter(version: SchemaVersion, reader: RecordSchema, columns: Columns): Writer {
-  const { fingerprint, schema } = version
+function makeWriter(writer: Registered, reader: RecordSchema, columns: Columns): Writer {
+  const { fingerprint, name, schema } = writer
+  const refused = (refusal: string): Writer => {
+    return { fingerprint, version: 0, name, plan: undefined, refusal, fields: [] }
+  }
+  if (!schema) return refused(writer.refusal)
   try {
-    const plan = makeDecodePlan(schema, reader, columns, ID_FIELD)
-    return {
-      fingerprint,
-      version: version.version,
-      plan: plan.bytes,
-      refusal: '',
-      fields: plan.fields,
-    }
+    const { bytes, fields } = makeDecodePlan(schema, reader, columns, ID_FIELD)
+    return { fingerprint, version: 0, name, plan: bytes, refusal: '', fields }
   } catch (error) {
     if (!(error instanceof OperatingError)) throw error
-    const refusal = `${version.path}: ${error.message}`
-    return { fingerprint, version: version.version, plan: undefined, refusal, fields: [] }
+    return refused(writer.place + error.message)
   }
 }

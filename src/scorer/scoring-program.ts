@@ -22,10 +22,18 @@ export function scoringProgram(tables: Uint8Array, columns: string[]): Program {
     tables,
     columns,
     writers: [],
+    framings: {
+      fingerprints: 0,
+      registry: false,
+      headers: false,
+      known: new Map(),
+      raw: undefined,
+    },
     policyTable: new Uint8Array(128),
     reasons: [],
     reasonTexts: [],
     decisionSchema: NO_SCHEMA,
+    decisionHeader: new Uint8Array(0),
     applicationSchema: NO_SCHEMA,
   }
 }
