@@ -2,17 +2,21 @@
 // runs on the main thread and never blocks for long: librdkafka is polled by timer, workers answer
 // by message, and a rebalance is acknowledged once the workers have let go.
 
+import type { SchemaId } from './avro/schema-id.ts'
 import { OperatingError, assert, messageOf } from './errors.ts'
 import type { Log } from './log.ts'
 import { RepeatFilter } from './log.ts'
 import { COMMAND_ABANDON, COMMAND_DRAIN, COMMAND_RUN, type Counters } from './metrics/counters.ts'
+import type { UnknownId } from './pipeline/wanted-schemas.ts'
 import type { LogLevel, WorkerSettings } from './protocol.ts'
 import { Consumer } from './rdkafka/consumer.ts'
 import { ERR_ALL_BROKERS_DOWN, ERR_UNKNOWN_TOPIC_OR_PARTITION } from './rdkafka/error.ts'
 import type { KafkaEvent } from './rdkafka/event.ts'
+import type { Waiting } from './registry/lookup.ts'
 import type { TopicPartition } from './rdkafka/topic-partition-list.ts'
 import type { Program } from './scorer/program.ts'
 import type { PartitionStatus, Phase, Status } from './status.ts'
+import { type Assignment, readUntil, stalledMs, statusOf } from './supervisor/assignment.ts'
 import { type ServeEnd, WorkerThread } from './worker-thread.ts'
 
 const POLL_INTERVAL_MS = 10
@@ -35,23 +39,16 @@ export type SupervisorOptions = {
   shutdownTimeoutMs: number
   progressTimeoutMs: number
   log: Log
+  /** Brings schemas that records name by a registry's ids; returns those that there are not. */
+  bringSchemas?: ((ids: SchemaId[], waiting: Waiting) => Promise<UnknownId[]>) | undefined
   /** Called once when the process must not go on. */
   onFatal(error: Error): void
 }
 
-type Assignment = TopicPartition & {
-  thread: WorkerThread
-  /** Date.now() when it was last seen to have read all that is committed. */
-  caughtUpAtMs: number
-  queue: number
-  restarts: number
-  /** Settles when the worker has let go for good. */
-  released: Promise<void>
-}
-
 export class Supervisor implements Status {
   phase: Phase = 'starting'
-  notReady = 'starting'
+  /** What keeps the whole process from being ready, or ''. */
+  obstacle = 'starting'
   rebalances = 0
   readonly version: Status['version']
   private readonly options: SupervisorOptions
@@ -90,7 +87,7 @@ export class Supervisor implements Status {
     await this.waitForTopics()
     if (this.isStopping()) return
     this.phase = 'joining'
-    this.notReady = 'joining the group'
+    this.obstacle = 'joining the group'
     this.consumer.subscribe(this.options.applicationsTopic)
   }
 
@@ -104,6 +101,7 @@ export class Supervisor implements Status {
       { library, module, program: this.program, settings: worker },
       ({ level, message, fields }) => this.write(level, message, fields),
       (message) => this.fail(`a worker broke down: ${message}`),
+      (ids) => void this.bringSchemas(thread, ids),
     )
     thread.ready.catch((error: unknown) => this.fail(`a worker did not start: ${messageOf(error)}`))
     // It starts with this very program.
@@ -131,6 +129,30 @@ export class Supervisor implements Status {
     while ([...this.assignments.values()].some(isBehind) && !this.isStopping()) await Bun.sleep(1)
   }
 
+  // ---- Schemas
+
+  /** Has the registry asked for what a worker waits for, for as long as it has its partition. */
+  private async bringSchemas(thread: WorkerThread, ids: SchemaId[]): Promise<void> {
+    const assignment = [...this.assignments.values()].find((it) => it.thread === thread)
+    if (!assignment) return
+    const { topic, partition } = assignment
+    const waiting: Waiting = {
+      isWanted: () => this.assignments.get(keyOf(assignment)) === assignment && !this.isStopping(),
+      onDelay: (why) => {
+        assignment.waitsFor = why
+        this.write('warn', `partition ${partition} of ${topic} waits: ${why}`, {})
+      },
+    }
+    try {
+      thread.tellUnknown((await this.options.bringSchemas?.(ids, waiting)) ?? [])
+    } catch (error) {
+      this.fail(`schemas of the registry cannot be used: ${messageOf(error)}`, error)
+    }
+    if (assignment.waitsFor === '') return
+    assignment.waitsFor = ''
+    this.log.info({ topic, partition }, 'the registry answers again')
+  }
+
   // ---- Topics
 
   /** Waits until a broker answers and all three topics are there, saying what it waits for. */
@@ -138,8 +160,8 @@ export class Supervisor implements Status {
     while (!this.isStopping()) {
       const missing = this.missing()
       if (missing === '') return
-      if (missing !== this.notReady) this.log.warn(missing)
-      this.notReady = missing
+      if (missing !== this.obstacle) this.log.warn(missing)
+      this.obstacle = missing
       await Bun.sleep(METADATA_PAUSE_MS)
     }
   }
@@ -223,8 +245,8 @@ export class Supervisor implements Status {
     if (this.brokersDown || this.phase !== 'running') return
     this.brokersDown = true
     const brokers = this.options.consumer['bootstrap.servers']
-    this.notReady = `no broker answers at ${brokers}`
-    this.log.warn(this.notReady)
+    this.obstacle = `no broker answers at ${brokers}`
+    this.log.warn(this.obstacle)
     void this.waitForBrokers()
   }
 
@@ -240,7 +262,7 @@ export class Supervisor implements Status {
     }
     this.brokersDown = false
     if (this.isStopping()) return
-    this.notReady = ''
+    this.obstacle = ''
     this.log.info('a broker answers again')
   }
 
@@ -257,7 +279,7 @@ export class Supervisor implements Status {
     this.consumer.assign(partitions)
     if (!this.isStopping()) {
       this.phase = 'running'
-      this.notReady = ''
+      this.obstacle = ''
       this.checkPartitionCounts(partitions)
     }
     for (const [i, { topic, partition }] of partitions.entries()) {
@@ -279,6 +301,7 @@ export class Supervisor implements Status {
         caughtUpAtMs: Date.now(),
         queue: queues[i]!,
         restarts: 0,
+        waitsFor: '',
         released: Promise.resolve(),
       }
       assignment.released = this.serve(assignment)
@@ -385,7 +408,7 @@ export class Supervisor implements Status {
     assert(this.phase !== 'stopping', 'stop is called once')
     const joined = this.phase === 'joining' || this.phase === 'running'
     this.phase = 'stopping'
-    this.notReady = 'stopping'
+    this.obstacle = 'stopping'
     const deadline = Date.now() + this.options.shutdownTimeoutMs
     for (const assignment of this.assignments.values()) this.command(assignment, COMMAND_DRAIN)
     if (joined) this.consumer.startClosing()
@@ -405,6 +428,14 @@ export class Supervisor implements Status {
   }
 
   // ---- Status
+
+  get notReady(): string {
+    if (this.obstacle !== '') return this.obstacle
+    const waiting = [...this.assignments.values()].find(({ waitsFor }) => waitsFor !== '')
+    return waiting
+      ? `partition ${waiting.partition} of ${waiting.topic} waits: ${waiting.waitsFor}`
+      : ''
+  }
 
   get model() {
     return { name: this.program.modelName, hash: hex(this.program.modelHash) }
@@ -428,35 +459,14 @@ export class Supervisor implements Status {
   }
 
   partitions(): PartitionStatus[] {
-    const nowMs = Date.now()
     const statuses = [...this.assignments.values()].map((assignment): PartitionStatus => {
-      const { topic, partition, thread } = assignment
-      const { counters } = thread
-      const lag = this.lagOf(assignment)
-      const progressAgoMs = nowMs - counters.get('progressAtMs')
-      const firstDecisionAtMs = counters.get('firstDecisionAtMs')
-      return {
-        topic,
-        partition,
-        position: counters.get('position'),
-        committed: counters.get('committed'),
-        lag,
-        stage: counters.stage,
-        progressAgoMs,
-        firstDecisionMs:
-          firstDecisionAtMs > 0 ? firstDecisionAtMs - counters.get('assignedAtMs') : undefined,
-        healthy:
-          lag === 0 ||
-          this.brokersDown ||
-          this.stalledMs(assignment) <= this.options.progressTimeoutMs,
-      }
+      const { high } = this.consumer.watermarks(assignment)
+      const status = statusOf(assignment, high)
+      const mayStall = status.lag === 0 || this.brokersDown || status.waitsFor !== ''
+      const healthy = mayStall || stalledMs(assignment) <= this.options.progressTimeoutMs
+      return { ...status, healthy }
     })
     return statuses.sort((a, b) => a.partition - b.partition)
-  }
-
-  /** Milliseconds without progress while there was something to read. */
-  private stalledMs({ thread, caughtUpAtMs }: Assignment): number {
-    return Date.now() - Math.max(caughtUpAtMs, thread.counters.get('progressAtMs'))
   }
 
   /**
@@ -467,18 +477,8 @@ export class Supervisor implements Status {
     for (const { stableEnd, ...partition } of stableEnds) {
       const assignment = this.assignments.get(keyOf(partition))
       if (!assignment) continue
-      const { counters } = assignment.thread
-      const read = Math.max(counters.get('position'), counters.get('endReached'))
-      if (read >= stableEnd) assignment.caughtUpAtMs = Date.now()
+      if (readUntil(assignment) >= stableEnd) assignment.caughtUpAtMs = Date.now()
     }
-  }
-
-  /** The end last reached counts as read: behind it may lie control records, never fetched. */
-  private lagOf(assignment: Assignment): number | undefined {
-    const { counters } = assignment.thread
-    const read = Math.max(counters.get('position'), counters.get('endReached'))
-    const { high } = this.consumer.watermarks(assignment)
-    return high < 0 || read < 0 ? undefined : Math.max(0, high - read)
   }
 }
 

@@ -1,7 +1,7 @@
 // The schema files: schemas/<record>/<version>.avsc, every version a record ever had. The newest is
 // the reader's; all of them are writers that may lie on the topic.
 
-import { readdirSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { messageOf, usageError } from '../errors.ts'
 import { readJson } from '../json.ts'
@@ -47,6 +47,28 @@ export function loadSchemaVersions(folder: string): SchemaVersion[] {
   }
   if (versions.length === 0) throw usageError('schema', `${folder} holds no schema, such as 1.avsc`)
   return versions.sort((a, b) => a.version - b.version)
+}
+
+/**
+ * Loads one schema, wherever its file is; its version is 0.
+ *
+ * @param folder  of the schemas, with the types that it may refer to
+ * @throws as `loadSchemaVersions`
+ */
+export function loadSchemaFile(path: string, folder: string): SchemaVersion {
+  const json = withSharedTypes(readJson(path) as Json, loadSharedTypes(folder))
+  const schema = parseRecord(json, path)
+  return { path, version: 0, fingerprint: fingerprintOf(schema), schema, json }
+}
+
+/** What tells one state of a folder's schema files from another. */
+export function stampOfSchemas(folder: string): string {
+  const names = new Bun.Glob('**/*.avsc').scanSync({ cwd: folder })
+  const stamps = [...names].sort().map((name) => {
+    const stat = statSync(join(folder, name), { throwIfNoEntry: false })
+    return stat ? `${name} ${stat.ino} ${stat.mtimeMs} ${stat.size}` : name
+  })
+  return stamps.join('\n')
 }
 
 /** The version that records are read as, and that new records are written with. */

@@ -11,6 +11,7 @@ const STAGES = [
   'fetch',
   'gather',
   'decide',
+  'schema',
   'produce',
   'challenge',
   'commit',

@@ -14,6 +14,7 @@ export type Health = {
     committed: number | null
     lag: number | null
     stage: string
+    waits_for: string | null
     first_decision_ms: number | null
     healthy: boolean
   }[]
