@@ -130,6 +130,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
     'policy',
     'rdkafka',
     'replay',
+    'registry',
     'runtime',
     'schemas',
     'scorer',

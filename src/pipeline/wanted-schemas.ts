@@ -1,7 +1,7 @@
 // Schemas that records name by a registry's id and that the program does not know. A worker asks
-// the main thread, which asks the registry: a schema that there is comes with a new program, and of the
-// others it says why there is none. That is remembered for a while, so that a stream of bad records
-// is no stream of questions.
+// the main thread, which asks the registry: a schema that there is comes with a new program, and of
+// the others it says why there is none. That is remembered for a while, so that a stream of bad
+// records is no stream of questions.
 
 import type { SchemaId } from '../avro/schema-id.ts'
 

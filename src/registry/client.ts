@@ -57,6 +57,9 @@ export class RegistryClient {
   constructor(options: RegistryOptions) {
     this.options = options
     this.base = options.url.replace(/\/+$/, '')
+    if (/^[^/]*\/\/[^/]*@/.test(this.base)) {
+      throw usageError('registry', "a registry's address holds no credentials: there are settings")
+    }
     if (!/^https?:\/\/[^/]/.test(this.base)) {
       throw usageError('registry', `${options.url} is no address of a registry, such as http://…`)
     }

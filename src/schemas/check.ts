@@ -102,6 +102,41 @@ export class Checker {
     return this.two(before, after, mode, `${path} after ${revision}`)
   }
 
+  /**
+   * Checks a file, or the newest version, against what a registry has.
+   *
+   * @param registered  the subject's versions, oldest first
+   * @param record      whose newest version it is; undefined: that of the registered ones' name
+   */
+  registered(
+    registered: readonly { path: string; json: Json }[],
+    subject: string,
+    record: string | undefined,
+    path: string | undefined,
+    mode: Mode | undefined,
+  ): Checked {
+    const before = registered.map((it) => ({
+      path: it.path,
+      schema: parseSchema(it.json, it.path),
+    }))
+    const last = before.at(-1)
+    const file = path === undefined ? undefined : this.parse(readJson(path) as Json, path)
+    const named = file ?? last
+    const of = record ?? (named && this.recordOf(named.schema))
+    const after = file ?? (of && newest(loadSchemaVersions(join(this.folder, of))))
+    if (!after) throw usageError('option', `no record has the name of ${subject}: give a file`)
+    const due = mode ?? (of ? defaultMode(of) : 'BACKWARD')
+    const findings = pairsOf([...before, after], due).flatMap((pair) =>
+      this.compare(pair.reader, pair.writer, of, after.schema),
+    )
+    const asksModel = of === APPLICATION && !due.startsWith('FORWARD')
+    if (asksModel) findings.push(...this.lost(after))
+    const count = `${before.length} registered version${before.length === 1 ? '' : 's'}`
+    const title = `${after.path} after ${subject}, ${count}`
+    const changes = last ? this.changes(last, after, of) : []
+    return { title, mode: due, findings, changes, asksModel }
+  }
+
   private two(before: Named, after: Named, mode: Mode, title: string): Checked {
     const record = this.recordOf(before.schema) ?? this.recordOf(after.schema)
     const findings = pairsOf([before, after], mode).flatMap((pair) =>
