@@ -249,3 +249,34 @@ test('of many ids and GUIDs each finds its own schema, and no other one', () => 
   expect(records.map((_, i) => rowOf(engine, i)['x'])).toEqual(records.map((_, i) => i))
   expect(statuses.slice(records.length)).toEqual(others.map(() => STATUS_UNKNOWN_ID))
 })
+
+test('a damaged body has the same fault in every framing', () => {
+  const random = randomFrom(11)
+  const registry = { headers: true, known, decisionId: undefined }
+  const engine = engineOf(programOf({ applications: [older], raw: older, registry }), 4)
+  let faulty = 0
+  for (let i = 0; i < 5000; i++) {
+    const bytes = new ByteWriter()
+      .string('id'.repeat(1 + (i % 9)))
+      .long(i - 2500)
+      .take()
+    const body = bytes.slice(0, 1 + Math.floor(random() * (bytes.length + 2)))
+    body[Math.floor(random() * body.length)] = Math.floor(random() * 256)
+    // As what starts with a marker a record without framing is of that.
+    if (body[0] === 0 || body[0] === 0xc3) continue
+    const records: [NamedBy, Uint8Array][] = [
+      [undefined, withHeader(older, body)],
+      [undefined, withId(7, body)],
+      [GUID, body],
+      [undefined, body],
+    ]
+    const statuses = decodeNamed(engine, records)
+    expect(new Set(statuses).size).toBe(1)
+    if (statuses[0] === STATUS_OK) continue
+    faulty++
+    const headerBytes = [10, 5, 0, 0]
+    const places = records.map((_, record) => faultOf(engine, record) - headerBytes[record]!)
+    expect(new Set(places).size).toBe(1)
+  }
+  expect(faulty).toBeGreaterThan(1000)
+})
