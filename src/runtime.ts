@@ -92,7 +92,7 @@ export async function startRuntime(
     shutdownTimeoutMs: settings['shutdown.timeout.ms'],
     progressTimeoutMs: settings['progress.timeout.ms'],
     log,
-    bringSchemas: lookup && ((ids, waiting) => bring(lookup, models, ids, waiting)),
+    bringSchemas: lookup && ((ids, waiting) => bring(lookup, models, ids, waiting, onFatal)),
     onFatal,
   })
   const isById = settings['decisions.framing'] === 'registry'
@@ -142,15 +142,21 @@ function partsOf(config: Config, files: ProgramFiles, hasRegistry: boolean): Pro
   }
 }
 
-/** Has the model host know what the registry has; returns what it has not. */
+/**
+ * Has the model host know what the registry has; returns what it has not. A worker that asked gets
+ * the program when it is posted, and need not wait until all others use it.
+ */
 async function bring(
   lookup: SchemaLookup,
   models: ModelHost,
   ids: readonly SchemaId[],
   waiting: Waiting,
+  onFatal: (error: Error) => void,
 ): Promise<UnknownId[]> {
   const { found, unknown } = await lookup.bring(ids, waiting)
-  if (found.size > 0) await models.learn(found)
+  if (found.size > 0) {
+    models.learn(found).catch((error: unknown) => onFatal(new Error(messageOf(error))))
+  }
   return unknown
 }
 

@@ -176,3 +176,25 @@ test('SIGHUP looks at once; a type that others share, and the decision, change t
     decider.decide(records, 0n).map((it) => ('decision' in it ? hex(it.decision) : '')),
   )
 })
+
+test('records without framing are of the schema that is set, and resolved like any other', async () => {
+  using folder = new Folder()
+  const older = join(folder.path, 'raw.avsc.txt')
+  cpSync(join(folder.path, 'loan_application/1.avsc'), older)
+  const records = folder.records(40, 4)
+  folder.put(2, addChannel)
+  const { cluster, worker } = setUp(folder, { 'schemas.raw.path': older })
+  using _ = cluster
+  await using __ = worker
+  sendAll(
+    cluster,
+    records.map((record, i) => (i % 2 === 0 ? record : record.subarray(10))),
+  )
+  await worker.reaches('loan_decisions_total', 40)
+  expect(await worker.stop()).toBe(0)
+  const decider = new Decider(loadModule(MODULE_PATH), folder.program(), TOPICS.applications, 0)
+  const [decisions] = readTopic(cluster.bootstrapServers, TOPICS.decisions, 1)
+  expect(decisions!.map(({ value }) => hex(value!))).toEqual(
+    decider.decide(records, 0n).map((it) => ('decision' in it ? hex(it.decision) : '')),
+  )
+})

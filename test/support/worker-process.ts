@@ -99,6 +99,13 @@ export class WorkerProcess implements AsyncDisposable {
     )
   }
 
+  /** Waits until a partition has no lag. */
+  async idle(partition: number, timeoutMs = 30_000): Promise<void> {
+    const isIdle = async () =>
+      (await this.health()).partitions.some((p) => p.partition === partition && p.lag === 0)
+    await this.until(isIdle, `partition ${partition} to have no lag`, timeoutMs)
+  }
+
   /** Waits until so many partitions are assigned and none has lag. */
   async caughtUp(partitions: number, timeoutMs = 30_000): Promise<void> {
     const isCaughtUp = async () => {
