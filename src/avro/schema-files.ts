@@ -61,14 +61,26 @@ export function loadSchemaFile(path: string, folder: string): SchemaVersion {
   return { path, version: 0, fingerprint: fingerprintOf(schema), schema, json }
 }
 
-/** What tells one state of a folder's schema files from another. */
-export function stampOfSchemas(folder: string): string {
-  const names = new Bun.Glob('**/*.avsc').scanSync({ cwd: folder })
-  const stamps = [...names].sort().map((name) => {
-    const stat = statSync(join(folder, name), { throwIfNoEntry: false })
-    return stat ? `${name} ${stat.ino} ${stat.mtimeMs} ${stat.size}` : name
-  })
-  return stamps.join('\n')
+/** What tells one state of a folder's schema files from another; undefined where it is none. */
+export function stampOfSchemas(folder: string): string | undefined {
+  try {
+    return stampsOf(folder).join('\n')
+  } catch {
+    // Gone, or just being replaced.
+    return undefined
+  }
+}
+
+/** Of its files, and those of its folders: links are followed, as a container's mounts are some. */
+function stampsOf(folder: string, isWithin = false): string[] {
+  return readdirSync(folder)
+    .sort()
+    .flatMap((name) => {
+      const path = join(folder, name)
+      const stat = statSync(path)
+      if (stat.isDirectory()) return isWithin || name.startsWith('.') ? [] : stampsOf(path, true)
+      return name.endsWith('.avsc') ? [`${path} ${stat.ino} ${stat.mtimeMs} ${stat.size}`] : []
+    })
 }
 
 /** The version that records are read as, and that new records are written with. */
