@@ -110,8 +110,8 @@ describe.skipIf(reason !== undefined)(`with a registry${reason ? ` (${reason})` 
     const other: Json = { type: 'record', name: 'loanstream.LoanApplication', fields: [] }
     const foreign = await client.register('foreign', other)
     const primitive = await client.register('primitive', 'long')
-    const inputs = makeInputs(8, 1)
-    const ids = [4711, id, foreign, 0xffffffff, primitive, id, 4711, id]
+    const inputs = makeInputs(10, 1)
+    const ids = [4711, id, foreign, 0xffffffff, primitive, id, 4711, id, 0, 0x7fffffff]
     send(
       cluster.bootstrapServers,
       inputs.map((input, i) => withId(ids[i]!, input)),
@@ -129,6 +129,8 @@ describe.skipIf(reason !== undefined)(`with a registry${reason ? ` (${reason})` 
       ['unknown-schema', '4294967295 is no id of a registry', '1'],
       ['incompatible-schema', message(primitive), '1'],
       unknown,
+      ['unknown-schema', 'the registry knows no schema 0', '1'],
+      ['unknown-schema', 'the registry knows no schema 2147483647', '1'],
     ] as never)
     const all = expectedDecisions(inputs)[0]!
     expect(decisionsOf(cluster)[0]!).toEqual(all.filter((_, i) => ids[i] === id))
