@@ -151,7 +151,8 @@ function writeDefault(schema: Schema, value: Json, writer: ByteWriter): boolean 
       else if (schema.type === 'string' && typeof value === 'string') writer.string(value)
       else if (schema.type === 'double') writer.double(Number(value))
       else if (schema.type === 'float') writer.float(Number(value))
-      else if (schema.type === 'int' || schema.type === 'long') writer.long(Number(value))
+      else if (schema.type === 'int' || schema.type === 'long')
+        writer.long(value as number | bigint)
       else return false
       return true
     case 'enum':

@@ -4,9 +4,9 @@
 import { readdirSync, statSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { messageOf, usageError } from '../errors.ts'
-import { readJson } from '../json.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { type Json, type RecordSchema, parseRecord } from './schema.ts'
+import { readSchemaJson } from './schema-json.ts'
 import { loadSharedTypes, withSharedTypes } from './shared-types.ts'
 
 export type SchemaVersion = {
@@ -40,7 +40,7 @@ export function loadSchemaVersions(folder: string): SchemaVersion[] {
     const path = join(folder, name)
     const version = /^([1-9][0-9]*)\.avsc$/.exec(name)?.[1]
     if (!version) throw usageError('schema', `${path}: is not named <version>.avsc, such as 2.avsc`)
-    const json = withSharedTypes(readJson(path) as Json, types)
+    const json = withSharedTypes(readSchemaJson(path), types)
     const schema = parseRecord(json, path)
     const fingerprint = fingerprintOf(schema)
     versions.push({ path, version: Number(version), fingerprint, schema, json })

@@ -7,11 +7,11 @@ import { ContainerReader } from '../applications/container-file.ts'
 import { fingerprintOf } from '../avro/fingerprint.ts'
 import { Resolver } from '../avro/resolver.ts'
 import { loadSchemaVersions, newest } from '../avro/schema-files.ts'
-import { type Json, type Schema, parseSchema } from '../avro/schema.ts'
+import { type Schema, parseSchema } from '../avro/schema.ts'
 import { type SharedTypes, loadSharedTypes, withSharedTypes } from '../avro/shared-types.ts'
 import { valueText } from '../avro/value.ts'
 import { OperatingError, messageOf, usageError } from '../errors.ts'
-import { readJson } from '../json.ts'
+import { readSchemaJson } from '../avro/schema-json.ts'
 import { classOf } from '../pipeline/dead-letter.ts'
 import type { RegistryClient } from '../registry/client.ts'
 import { clientOf } from '../registry/options.ts'
@@ -207,7 +207,7 @@ class Schemas {
   }
 
   load(file: string): Schema {
-    return parseSchema(withSharedTypes(readJson(file) as Json, this.types), file)
+    return parseSchema(withSharedTypes(readSchemaJson(file), this.types), file)
   }
 
   /** @throws OperatingError kind 'usage', code 'schema_incompatible' */

@@ -6,10 +6,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { canonicalForm, fingerprintHex, fingerprintOf } from '../avro/fingerprint.ts'
 import { type SchemaVersion, loadSchemaVersions, newest } from '../avro/schema-files.ts'
-import { type Json, parseSchema } from '../avro/schema.ts'
+import { parseSchema } from '../avro/schema.ts'
 import { loadSharedTypes, withSharedTypes } from '../avro/shared-types.ts'
 import { messageOf, usageError } from '../errors.ts'
-import { readJson } from '../json.ts'
+import { readSchemaJson } from '../avro/schema-json.ts'
 import { fromRoot } from '../paths.ts'
 import { clientOf } from '../registry/options.ts'
 import { docsOf } from '../schemas/docs.ts'
@@ -111,7 +111,7 @@ function fingerprint(
   context: Context,
 ): number {
   const shared = loadSharedTypes(schemaFolder(options, context))
-  const schema = parseSchema(withSharedTypes(readJson(file) as Json, shared), file)
+  const schema = parseSchema(withSharedTypes(readSchemaJson(file), shared), file)
   context.output.print(`${fingerprintHex(fingerprintOf(schema))}\n`)
   if (options.canonical) context.output.print(`${canonicalForm(schema)}\n`)
   return 0

@@ -9,7 +9,7 @@ import { type Json, isPrimitive } from '../avro/schema.ts'
 import type { SchemaId } from '../avro/schema-id.ts'
 import { withSharedTypes } from '../avro/shared-types.ts'
 import { OperatingError, messageOf, usageError } from '../errors.ts'
-import { parseJson } from '../json.ts'
+import { parseSchemaJson, schemaText } from '../avro/schema-json.ts'
 
 type Credentials = { user: string; password: string } | { token: string }
 
@@ -96,7 +96,7 @@ export class RegistryClient {
    */
   async register(subject: string, schema: Json): Promise<number> {
     const path = `/subjects/${encodeURIComponent(subject)}/versions`
-    const answer = await this.request(path, { schema: JSON.stringify(schema) })
+    const answer = await this.request(path, { schema: schemaText(schema) })
     const id = (answer.body as { id?: unknown } | null)?.id
     if (answer.status !== 200) throw this.refused(path, answer)
     if (typeof id !== 'number') throw this.unavailable(path, 'answered without an id')
@@ -263,7 +263,7 @@ function authorization(credentials: Credentials): string {
 
 /** A schema's text: JSON, or a primitive type's bare name, which registries take as well. */
 function schemaJson(text: string, place: string): Json {
-  return isPrimitive(text) ? text : (parseJson(text, place) as Json)
+  return isPrimitive(text) ? text : parseSchemaJson(text, place)
 }
 
 function jsonOrNull(text: string): unknown {

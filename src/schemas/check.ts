@@ -9,7 +9,7 @@ import { type SchemaVersion, loadSchemaVersions, newest } from '../avro/schema-f
 import { type Json, type Schema, parseSchema } from '../avro/schema.ts'
 import { type SharedTypes, loadSharedTypes, withSharedTypes } from '../avro/shared-types.ts'
 import { usageError } from '../errors.ts'
-import { parseJson, readJson } from '../json.ts'
+import { parseSchemaJson, readSchemaJson } from '../avro/schema-json.ts'
 import { type Change, changesOf } from './changes.ts'
 import { type Committed, committedFile, committedFiles } from './git.ts'
 import { type Impact, TOUCHES_NOTHING, type Touches, typeAt } from './impact.ts'
@@ -89,7 +89,7 @@ export class Checker {
 
   /** Checks two files; what they say of applications or decisions is told as such. */
   files(oldPath: string, newPath: string, mode: Mode): Checked {
-    const read = (path: string) => this.parse(readJson(path) as Json, path)
+    const read = (path: string) => this.parse(readSchemaJson(path), path)
     return this.two(read(oldPath), read(newPath), mode, `${newPath} after ${oldPath}`)
   }
 
@@ -98,7 +98,7 @@ export class Checker {
     const text = committedFile(dirname(path), revision, basename(path))
     if (text === undefined) throw usageError('git', `${path}: is not in ${revision}`)
     const before = this.committedSchema(path, text, revision)
-    const after = this.parse(readJson(path) as Json, path)
+    const after = this.parse(readSchemaJson(path), path)
     return this.two(before, after, mode, `${path} after ${revision}`)
   }
 
@@ -269,7 +269,7 @@ export class Checker {
 
   private committedSchema(path: string, text: string, revision: string): Named {
     const place = `${revision}:${path}`
-    return this.parse(parseJson(text, place) as Json, place)
+    return this.parse(parseSchemaJson(text, place), place)
   }
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { ITEMS_MAX } from '../../assembly/layout.ts'
 import { BUILD, ROOT } from '../../src/paths.ts'
 import { avroFactsPath } from '../../src/setup/avro.ts'
+import { schemaText } from '../../src/avro/schema-json.ts'
 import type { Json } from '../../src/avro/schema.ts'
 import type { JarFacts } from '../../src/setup/jars.ts'
 import type { Pair } from './random-pairs.ts'
@@ -64,7 +65,7 @@ async function ask<Answer>(file: string, questions: readonly Json[]): Promise<An
   const found = facts()
   if ('unavailable' in found) throw new Error(found.unavailable)
   const program = join(ROOT, 'test/avro/java', file)
-  const lines = questions.map((question) => `${JSON.stringify(question)}\n`)
+  const lines = questions.map((question) => `${schemaText(question)}\n`)
   const child = Bun.spawn([found.java, ...JAVA, '-cp', join(found.jarFolder, '*'), program], {
     stdin: new Blob(lines),
     stdout: 'pipe',
