@@ -213,6 +213,12 @@ export const DECODE_DECIMAL_BYTES = 35
 export const DECODE_DECIMAL_FIXED = 36
 /** The id as the 16 bytes of a UUID. */
 export const DECODE_ID_UUID = 37
+/**
+ * At the end of a record: a feature in another unit than its field, whose number lies at
+ * STEP_ARGUMENT in the row. STEP_MINIMUM is what it is multiplied with, or divided by.
+ */
+export const DECODE_MULTIPLY = 38
+export const DECODE_DIVIDE = 39
 
 /** STEP_COLUMN of a value that is read for its faults alone. */
 export const NO_COLUMN = 0xffffffff

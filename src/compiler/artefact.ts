@@ -14,6 +14,7 @@ import { usageError } from '../errors.ts'
 import { sha256Hex } from '../hash.ts'
 import { readJson } from '../json.ts'
 import { type Artefact, type ArtefactManifest, bindingOf } from '../scorer/artefact.ts'
+import { scaleOf } from '../scorer/unit-scale.ts'
 import { figuresOf } from './figures.ts'
 import { type Forest } from './forest.ts'
 import { type Parity, checkParity } from './gate.ts'
@@ -72,9 +73,11 @@ export function makeArtefact(source: ModelSource, parity: Parity): Artefact {
     name: source.name,
     model,
     source: { format: source.format, file: source.file, sha256: source.sourceHash },
-    features: source.features.map(({ name, field }, i) => ({
+    features: source.features.map(({ name, field, unit, ...scale }, i) => ({
       name,
       field,
+      ...scaleOf(scale),
+      ...(unit === undefined ? {} : { unit }),
       ...figures.features[i]!,
       ...(gains ? { gain: gains[i]! } : {}),
     })),

@@ -3,7 +3,7 @@
 // can be posted to the workers.
 
 import { type Columns, isColumn, numericPaths } from '../avro/columns.ts'
-import { isId, makeDecodePlan } from '../avro/decode-plan.ts'
+import { type Scaling, isId, makeDecodePlan } from '../avro/decode-plan.ts'
 import { singleObjectHeader } from '../avro/fingerprint.ts'
 import { checkDecisionFields, encodeReason } from '../avro/encode-plan.ts'
 import { type SchemaId, registryHeader } from '../avro/schema-id.ts'
@@ -14,6 +14,8 @@ import { compilePolicy } from '../policy/compile.ts'
 import { type Policy, loadPolicy } from '../policy/policy.ts'
 import type { Reason } from '../records.ts'
 import { type Artefact, loadArtefact } from './artefact.ts'
+import { columnName, isScaled } from './unit-scale.ts'
+import { wrongInUnit } from './units.ts'
 
 /** The reader's field that identifies an application. */
 const ID_FIELD = 'application_id'
@@ -58,6 +60,8 @@ export type Program = Model & {
   policyHash: Uint8Array
   /** Field of the application in each column of a row; the model's features come first. */
   columns: string[]
+  /** Columns of features that are in another unit than their field, made of the field's. */
+  scalings: Scaling[]
   writers: Writer[]
   framings: Framings
   policyTable: Uint8Array
@@ -141,9 +145,10 @@ export function makeProgram(parts: ProgramParts, artefact: Artefact): Program {
   checkId(reader)
   checkDecisionFields(decisionSchema)
   const columns = layOutColumns(reader, artefact, policy)
-  const byField: Columns = new Map(columns.map((field, column) => [field, column]))
+  const scalings = scalingsOf(artefact, columns)
+  const byField = fieldsOf({ columns, scalings })
   const compiled = compilePolicy(policy, byField)
-  const writerOf = (writer: Registered) => makeWriter(writer, reader.schema, byField)
+  const writerOf = (writer: Registered) => makeWriter(writer, reader.schema, byField, scalings)
   const writers = applications.map((it) => ({ ...writerOf(fromFile(it)), version: it.version }))
   checkFingerprints(applications, writers)
   const raw = parts.raw && writers.push(writerOf(fromFile(parts.raw))) - 1
@@ -161,6 +166,7 @@ export function makeProgram(parts: ProgramParts, artefact: Artefact): Program {
     policyHash: policy.hash,
     tables: artefact.tables,
     columns,
+    scalings,
     writers,
     framings: {
       fingerprints: applications.length,
@@ -183,11 +189,11 @@ export function makeProgram(parts: ProgramParts, artefact: Artefact): Program {
 
 /** A program that also reads records of one more writer, as a container file brings its own. */
 export function withWriter(program: Program, version: SchemaVersion): Program {
-  const { writers, columns, applicationSchema, framings } = program
+  const { writers, scalings, applicationSchema, framings } = program
   assert(writers.length === framings.fingerprints, 'all writers are found by their fingerprint')
   if (writers.some((writer) => writer.fingerprint === version.fingerprint)) return program
-  const byField: Columns = new Map(columns.map((field, column) => [field, column]))
-  const writer = makeWriter(fromFile(version), applicationSchema.schema, byField)
+  const byField = fieldsOf(program)
+  const writer = makeWriter(fromFile(version), applicationSchema.schema, byField, scalings)
   return {
     ...program,
     writers: [...writers, { ...writer, version: version.version }],
@@ -198,6 +204,26 @@ export function withWriter(program: Program, version: SchemaVersion): Program {
 function fromFile({ path, version, fingerprint, schema }: SchemaVersion): Registered {
   const name = version > 0 ? `schema version ${version}` : path
   return { name, place: `${path}: `, fingerprint, schema, refusal: '' }
+}
+
+/** The columns that are fields as they are. */
+function fieldsOf({ columns, scalings }: Pick<Program, 'columns' | 'scalings'>): Columns {
+  const made = new Set(scalings.map(({ to }) => to))
+  const fields = columns.map((field, column): [string, number] => [field, column])
+  return new Map(fields.filter(([, column]) => !made.has(column)))
+}
+
+function scalingsOf({ manifest }: Artefact, columns: readonly string[]): Scaling[] {
+  return manifest.features.filter(isScaled).map((feature): Scaling => {
+    const places = {
+      from: columns.indexOf(feature.field),
+      to: columns.indexOf(columnName(feature)),
+    }
+    const { multiplied_by, divided_by } = feature
+    return multiplied_by === undefined
+      ? { ...places, operation: 'divide', factor: divided_by! }
+      : { ...places, operation: 'multiply', factor: multiplied_by }
+  })
 }
 
 function checkId(reader: SchemaVersion): void {
@@ -226,25 +252,32 @@ function checkFingerprints(versions: readonly SchemaVersion[], writers: readonly
  */
 function layOutColumns(reader: SchemaVersion, artefact: Artefact, policy: Policy): string[] {
   const features = featureFields(reader, artefact)
+  const sources = artefact.manifest.features.map(({ field }) => field)
   const asked = policy.file.rules.flatMap((rule) => [rule.field, rule.divided_by ?? rule.field])
   const ofPolicy = asked.filter((field) => isColumn(reader.schema, field))
-  return [...new Set([...features, ...numericPaths(reader.schema), ...ofPolicy])]
+  return [...new Set([...features, ...numericPaths(reader.schema), ...sources, ...ofPolicy])]
 }
 
 /**
- * The field that each of the model's features rests on.
+ * The column of each of the model's features: the field that it rests on, or what is made of it.
  *
  * @throws OperatingError kind 'usage', code 'artefact', when there is no such number, or two
  *         features rest on one
  */
 export function featureFields(reader: SchemaVersion, artefact: Artefact): string[] {
-  const features = artefact.manifest.features.map(({ name, field }) => {
+  const features = artefact.manifest.features.map((feature) => {
+    const { name, field } = feature
     if (!isColumn(reader.schema, field)) {
       const what = `feature "${name}" rests on "${field}"`
       const why = `which is no numeric field of ${reader.path}`
       throw usageError('artefact', `model ${artefact.manifest.name}: ${what}, ${why}`)
     }
-    return field
+    const wrong = wrongInUnit(reader.schema, feature)
+    if (wrong) {
+      const what = `model ${artefact.manifest.name}: feature "${name}" ${wrong}`
+      throw usageError('artefact', `${what} (${reader.path})`)
+    }
+    return columnName(feature)
   })
   if (new Set(features).size !== features.length) {
     throw usageError('artefact', `model ${artefact.manifest.name}: two features rest on one field`)
@@ -253,14 +286,19 @@ export function featureFields(reader: SchemaVersion, artefact: Artefact): string
 }
 
 /** Makes the writer entry of one schema; a schema that cannot be read keeps the reason. */
-function makeWriter(writer: Registered, reader: RecordSchema, columns: Columns): Writer {
+function makeWriter(
+  writer: Registered,
+  reader: RecordSchema,
+  columns: Columns,
+  scalings: readonly Scaling[],
+): Writer {
   const { fingerprint, name, schema } = writer
   const refused = (refusal: string): Writer => {
     return { fingerprint, version: 0, name, plan: undefined, refusal, fields: [] }
   }
   if (!schema) return refused(writer.refusal)
   try {
-    const { bytes, fields } = makeDecodePlan(schema, reader, columns, ID_FIELD)
+    const { bytes, fields } = makeDecodePlan(schema, reader, columns, ID_FIELD, scalings)
     return { fingerprint, version: 0, name, plan: bytes, refusal: '', fields }
   } catch (error) {
     if (!(error instanceof OperatingError)) throw error

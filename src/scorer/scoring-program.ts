@@ -21,6 +21,7 @@ export function scoringProgram(tables: Uint8Array, columns: string[]): Program {
     policyHash: NO_HASH,
     tables,
     columns,
+    scalings: [],
     writers: [],
     framings: {
       fingerprints: 0,
