@@ -95,6 +95,20 @@ test('the text of a schema has all digits again', () => {
   expect(schemaText(parseSchemaJson(text, 'r'))).toBe(text)
 })
 
+test.each([501, 20_000, 1_000_000])('%d levels are refused, closed or not', (depth) => {
+  for (const end of ['"int"'.padEnd(depth + 5, ']'), '']) {
+    const text = '['.repeat(depth) + end
+    const { message } = refusal(() => parseSchemaJson(text, 'r.avsc'))
+    expect(message).toBe('r.avsc: is nested deeper than 500 levels')
+  }
+})
+
+test('brackets in a text are no levels', () => {
+  const doc = '[{'.repeat(1000)
+  const text = `{"type":"string","doc":"\\"${doc}"}`
+  expect(parseSchemaJson(text, 'r.avsc')).toEqual({ type: 'string', doc: `"${doc}` })
+})
+
 describe('an application with such a default', () => {
   const id: Json = { name: 'application_id', type: 'string' }
   const wide: Json = { name: 'x', type: 'long', default: (1n << 62n) + 1n }
