@@ -56,7 +56,7 @@ export function loadSchemaVersions(folder: string): SchemaVersion[] {
  * @throws as `loadSchemaVersions`
  */
 export function loadSchemaFile(path: string, folder: string): SchemaVersion {
-  const json = withSharedTypes(readJson(path) as Json, loadSharedTypes(folder))
+  const json = withSharedTypes(readSchemaJson(path), loadSharedTypes(folder))
   const schema = parseRecord(json, path)
   return { path, version: 0, fingerprint: fingerprintOf(schema), schema, json }
 }

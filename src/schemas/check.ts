@@ -120,7 +120,7 @@ export class Checker {
       schema: parseSchema(it.json, it.path),
     }))
     const last = before.at(-1)
-    const file = path === undefined ? undefined : this.parse(readJson(path) as Json, path)
+    const file = path === undefined ? undefined : this.parse(readSchemaJson(path), path)
     const named = file ?? last
     const of = record ?? (named && this.recordOf(named.schema))
     const after = file ?? (of && newest(loadSchemaVersions(join(this.folder, of))))
