@@ -870,6 +870,10 @@ def train_default(loans: Loans, folder: Path) -> None:
     manifest = write_model(folder, "default", booster, loans, parameters, figures)
     card = card_text(manifest, booster, loans, candidates, chosen)
     (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+    # It reads the loans as this file does.
+    import snapshot
+
+    snapshot.write(loans, booster, folder)
 
 
 def train_bench(loans: Loans, folder: Path) -> None:

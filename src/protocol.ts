@@ -41,6 +41,8 @@ export type ToWorker =
       program: Program
       settings: WorkerSettings
       counters: SharedArrayBuffer
+      /** Where a sample of its decisions goes. */
+      samples: SharedArrayBuffer
       /** Where new programs come. */
       programs: MessagePort
     }

@@ -1,6 +1,7 @@
 // What the outside may know of a running worker process: read by health, metrics and the summary.
 
 import type { Counters, Stage } from './metrics/counters.ts'
+import type { SampleRing } from './metrics/samples.ts'
 import type { Reason } from './records.ts'
 
 export type Phase = 'starting' | 'waiting' | 'joining' | 'running' | 'stopping' | 'stopped'
@@ -13,6 +14,11 @@ export type PartitionStatus = {
   committed: number
   /** Records between the position and the partition's end; undefined before the end is known. */
   lag: number | undefined
+  /**
+   * Age of the record decided last, seconds, by the senders' clocks; 0 once all is read, undefined
+   * before anything was.
+   */
+  lagSeconds: number | undefined
   stage: Stage
   /** Milliseconds since anything was decided or committed, or the partition's end was reached. */
   progressAgoMs: number
@@ -38,4 +44,8 @@ export interface Status {
   partitions(): PartitionStatus[]
   /** One a worker, for sums over the process. */
   counters(): readonly Counters[]
+  /** One a worker, of which there is one reader at most. */
+  samples(): readonly SampleRing[]
+  /** Field of the application in each column of a sample's row; the model's features come first. */
+  readonly columns: readonly string[]
 }

@@ -7,6 +7,7 @@ import { OperatingError, assert, messageOf } from './errors.ts'
 import type { Log } from './log.ts'
 import { RepeatFilter } from './log.ts'
 import { COMMAND_ABANDON, COMMAND_DRAIN, COMMAND_RUN, type Counters } from './metrics/counters.ts'
+import type { SampleRing } from './metrics/samples.ts'
 import type { UnknownId } from './pipeline/wanted-schemas.ts'
 import type { LogLevel, WorkerSettings } from './protocol.ts'
 import { Consumer } from './rdkafka/consumer.ts'
@@ -290,6 +291,7 @@ export class Supervisor implements Status {
       counters.set('committed', -1)
       counters.set('endReached', -1)
       counters.set('firstDecisionAtMs', 0)
+      counters.set('recordAtMs', 0)
       counters.set('assignedAtMs', Date.now())
       counters.set('progressAtMs', Date.now())
       counters.stage = 'starting'
@@ -456,6 +458,14 @@ export class Supervisor implements Status {
 
   counters(): readonly Counters[] {
     return this.threads.map((thread) => thread.counters)
+  }
+
+  samples(): readonly SampleRing[] {
+    return this.threads.map((thread) => thread.samples)
+  }
+
+  get columns(): readonly string[] {
+    return this.program.columns
   }
 
   partitions(): PartitionStatus[] {

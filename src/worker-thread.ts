@@ -3,6 +3,7 @@
 import type { SchemaId } from './avro/schema-id.ts'
 import { assert } from './errors.ts'
 import { Counters } from './metrics/counters.ts'
+import { SampleRing } from './metrics/samples.ts'
 import type { LoopEnd } from './pipeline/loop.ts'
 import type { UnknownId } from './pipeline/wanted-schemas.ts'
 import type { FromWorker, NewProgram, ToWorker, UnknownSchemas } from './protocol.ts'
@@ -10,7 +11,7 @@ import type { Program } from './scorer/program.ts'
 
 export type InitMessage = Omit<
   Extract<ToWorker, { type: 'init' }>,
-  'type' | 'counters' | 'programs'
+  'type' | 'counters' | 'samples' | 'programs'
 >
 export type AssignMessage = Omit<Extract<ToWorker, { type: 'assign' }>, 'type'>
 
@@ -20,6 +21,7 @@ export type ServeEnd =
 
 export class WorkerThread {
   readonly counters = new Counters()
+  readonly samples = new SampleRing()
   /** Resolves once the worker can be assigned a partition; rejects when it cannot be made ready. */
   readonly ready: Promise<void>
   private readonly worker: Worker
@@ -99,7 +101,8 @@ export class WorkerThread {
   }
 
   private shared() {
-    return { counters: this.counters.buffer, programs: this.programs.port2 }
+    const { counters, samples, programs } = this
+    return { counters: counters.buffer, samples: samples.buffer, programs: programs.port2 }
   }
 
   private finish(end: ServeEnd): void {

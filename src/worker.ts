@@ -4,11 +4,13 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { OperatingError, assert, messageOf } from './errors.ts'
 import { COMMAND_ABANDON, Counters } from './metrics/counters.ts'
+import { SampleRing } from './metrics/samples.ts'
 import { AtLeastOnce } from './pipeline/at-least-once.ts'
 import { Challenger } from './pipeline/challenger.ts'
 import type { Delivery } from './pipeline/delivery.ts'
 import { PartitionLoop } from './pipeline/loop.ts'
 import { Outbox } from './pipeline/outbox.ts'
+import { Sampler } from './pipeline/sampler.ts'
 import { Transaction } from './pipeline/transaction.ts'
 import { WantedSchemas } from './pipeline/wanted-schemas.ts'
 import type {
@@ -41,6 +43,7 @@ const SYSLOG_INFO = 6
 let module: WebAssembly.Module | undefined
 let engine: Engine | undefined
 let counters: Counters | undefined
+let samples: SampleRing | undefined
 let settings: WorkerSettings | undefined
 let programs: MessagePort | undefined
 const schemas = new WantedSchemas((ids) => post({ type: 'schemas', ids }))
@@ -75,6 +78,7 @@ function init(message: Extract<ToWorker, { type: 'init' }>): void {
   openLibrary(message.library)
   settings = message.settings
   counters = new Counters(message.counters)
+  samples = new SampleRing(message.samples)
   module = message.module
   programs = message.programs as unknown as MessagePort
   engine = makeEngine(message.program)
@@ -121,7 +125,7 @@ function takeReplacement(topic: string, partition: number): Engine | undefined {
 }
 
 function serve(assignment: Assignment) {
-  assert(engine && counters && settings, 'a worker is initialised before it is assigned')
+  assert(engine && counters && samples && settings, 'a worker is initialised before it is assigned')
   const { topic, partition } = assignment
   const shared = counters
   if (!takeReplacement(topic, partition)) engine.setPartition(topic, partition)
@@ -139,6 +143,7 @@ function serve(assignment: Assignment) {
     takeReplacement: () => takeReplacement(topic, partition),
     challenger,
     schemas,
+    sampler: new Sampler(samples),
   }
   try {
     return new PartitionLoop(engine, source, shared, make, settings.loop, hooks).run()

@@ -15,6 +15,7 @@ import { sha256Hex } from '../hash.ts'
 import { readJson } from '../json.ts'
 import { type Artefact, type ArtefactManifest, bindingOf } from '../scorer/artefact.ts'
 import { scaleOf } from '../scorer/unit-scale.ts'
+import { writeTraining } from '../scorer/training.ts'
 import { figuresOf } from './figures.ts'
 import { type Forest } from './forest.ts'
 import { type OnProbes, type Parity, checkParity } from './gate.ts'
@@ -97,7 +98,8 @@ export function makeArtefact(source: ModelSource, parity: Parity): Artefact {
     parity: { probes: parity.probes, leaves_reached: parity.leavesReached },
     compiler: { version: packageJson.version, layout: IMAGE_VERSION_VALUE },
   }
-  return { manifest, tables, modelHash: source.modelHash }
+  const { modelHash, training } = source
+  return { manifest, tables, modelHash, training }
 }
 
 /**
@@ -116,6 +118,7 @@ export function writeArtefact(
   mkdirSync(folder, { recursive: true })
   rmSync(path, { force: true })
   writeFileSync(join(folder, artefact.manifest.tables.file), artefact.tables)
+  writeTraining(folder, artefact.training)
   // One of an earlier build would be another model's.
   rmSync(join(folder, STANDALONE), { force: true })
   const manifest = { ...artefact.manifest }

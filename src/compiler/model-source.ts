@@ -9,6 +9,7 @@ import { sha256, sha256Hex } from '../hash.ts'
 import { lineInJson, parseJson, readText } from '../json.ts'
 import type { Forest, Split } from './forest.ts'
 import { type UnitScale, columnName, isScaled, scaleOf } from '../scorer/unit-scale.ts'
+import { type Training, readTraining } from '../scorer/training.ts'
 import { gainsOf } from './gains.ts'
 import { parseModel } from './model-file.ts'
 
@@ -33,6 +34,8 @@ export type ModelSource = {
   features: SourceFeature[]
   /** By feature; undefined where the file states none. */
   gains?: number[] | undefined
+  /** Figures of the training data, where they lie in the model's folder. */
+  training?: Training | undefined
   /** File and line that name a feature, for errors. */
   placeOf(feature: number): string
 }
@@ -92,6 +95,7 @@ export function readModel(path: string, manifestPath?: string): ModelSource {
     forest,
     features: forest.features.map((name, i) => featureOf(name, fields?.[i])),
     gains: gainsOf(format, bytes, forest.features.length),
+    training: isFolder ? readTraining(path, forest.features) : undefined,
     placeOf: (feature) =>
       manifest ? placeIn(manifest, ['features', feature]) : namesPlace(sourcePath, bytes),
   }

@@ -23,6 +23,11 @@ export function makeApp(status: Status, models: ModelHost, token: string): Hono 
     return c.text(`${lines.join('\n')}\n`, 503)
   })
 
+  /** Started: everything is loaded and warm, and the workers are up. Brokers may still be away. */
+  app.get('/startupz', (c) => {
+    return status.phase === 'starting' ? c.text('starting\n', 503) : c.text('ok\n')
+  })
+
   /** Ready: joined the group, with topics and brokers there, and not stopping. */
   app.get('/readyz', (c) => {
     return status.notReady === '' ? c.text('ok\n') : c.text(`${status.notReady}\n`, 503)

@@ -86,6 +86,11 @@ function addPartitions(registry: Registry, status: Status): void {
     "Records between position and the partition's end.",
     (p) => p.lag,
   )
+  add(
+    'loan_consumer_lag_seconds',
+    'Age of the record decided last; 0 once all is read.',
+    (p) => p.lagSeconds,
+  )
   add('loan_consumer_position', 'Offset of the next record to read.', (p) =>
     p.position < 0 ? undefined : p.position,
   )
@@ -105,8 +110,10 @@ function addDurations(registry: Registry, status: Status): void {
   addHistogram(registry, status, 'loan_batch_duration_seconds', 'A batch, fetch to produce.', [
     'batch',
   ])
-  const stages = TIMED.filter((stage) => stage !== 'batch')
+  const stages = TIMED.filter((stage) => stage !== 'batch' && stage !== 'latency')
   addHistogram(registry, status, 'loan_stage_duration_seconds', 'A stage of a batch.', stages)
+  const latency = "From a record's timestamp to its commit; a batch counts as its first record."
+  addHistogram(registry, status, 'loan_decision_latency_seconds', latency, ['latency'])
 }
 
 function addModels(registry: Registry, models: ModelHost): void {
@@ -165,7 +172,7 @@ function addProcess(registry: Registry, status: Status): void {
     const { user, system } = process.cpuUsage()
     return single((user + system) / 1e6)
   })
-  addGauge(registry, 'loanstream_info', 'Versions and hashes; always 1.', () => {
+  addGauge(registry, 'loan_build_info', 'Versions and hashes; always 1.', () => {
     const { version, model, policy } = status
     const labels = {
       version: version.program,

@@ -20,7 +20,7 @@ const STAGES = [
 ] as const
 export type Stage = (typeof STAGES)[number]
 
-/** Stages whose durations are measured, and the batch as a whole. */
+/** Stages whose durations are measured, the batch as a whole, and a record's whole way. */
 export const TIMED = [
   'fetch',
   'gather',
@@ -29,6 +29,8 @@ export const TIMED = [
   'challenge',
   'commit',
   'batch',
+  /** From a record's timestamp to its commit. */
+  'latency',
 ] as const
 export type Timed = (typeof TIMED)[number]
 
@@ -84,6 +86,8 @@ const SCALARS = [
   'assignedAtMs',
   /** Date.now() when the first batch of this assignment was handed to librdkafka; 0 before. */
   'firstDecisionAtMs',
+  /** Timestamp of the record decided last, ms since 1970 by its sender's clock; 0 before. */
+  'recordAtMs',
   /** Failures of the challenger, and its decisions that were not delivered. */
   'challengerErrors',
   'challengerDropped',
@@ -213,14 +217,14 @@ export class Counters {
     this.set('challengerSince', programNumber)
   }
 
-  /** Adds a duration to a histogram. */
-  observe(stage: Timed, nanoseconds: number): void {
+  /** Adds a duration to a histogram, as often as `count` says. */
+  observe(stage: Timed, nanoseconds: number, count = 1): void {
     const seconds = nanoseconds / 1e9
     let bucket = 0
     while (bucket < BUCKETS.length && seconds > BUCKETS[bucket]!) bucket++
     const at = HISTOGRAMS_AT + TIMED.indexOf(stage) * HISTOGRAM_NUMBERS
-    this.numbers[at + bucket]! += 1
-    this.numbers[at + HISTOGRAM_NUMBERS - 1]! += seconds
+    this.numbers[at + bucket]! += count
+    this.numbers[at + HISTOGRAM_NUMBERS - 1]! += seconds * count
   }
 
   /** Observations in each bucket (not cumulative; one more than BUCKETS), and their sum. */

@@ -18,8 +18,10 @@ import type { PartitionSource, SourceNotice } from '../rdkafka/partition-source.
 import type { Engine } from '../scorer/engine.ts'
 import { unknownIds } from '../scorer/schema-ids.ts'
 import { VALUE_DROPPED_HEADER, deadLetterHeaders, explainDeadLetter } from './dead-letter.ts'
+import { Ages } from './ages.ts'
 import type { Challenger } from './challenger.ts'
 import type { Delivery } from './delivery.ts'
+import type { Sampler } from './sampler.ts'
 import { Tally } from './tally.ts'
 import type { WantedSchemas } from './wanted-schemas.ts'
 
@@ -53,6 +55,8 @@ export type LoopHooks = {
   /** Where the decisions of a second model go. */
   challenger: Challenger
   schemas: WantedSchemas
+  /** Shows some of the decisions to whoever watches. */
+  sampler: Sampler
 }
 
 /** How a loop ended: all committed, or given up because the partition was lost. */
@@ -69,6 +73,7 @@ export class PartitionLoop {
   private readonly challenger: Challenger
   private readonly tally: Tally
   private collectedAtMs = Date.now()
+  private readonly ages = new Ages()
   private failures = 0
   /** Messages of the turn, given back or not. */
   private taken = 0
@@ -250,6 +255,7 @@ export class PartitionLoop {
     counters.add('batches', 1)
     counters.set('position', nextOffset)
     counters.set('progressAtMs', nowMs)
+    this.observe(from, count, nowMs)
     if (counters.get('firstDecisionAtMs') === 0) counters.set('firstDecisionAtMs', nowMs)
     if (engine.challenger) this.challenge(count)
     return true
@@ -292,6 +298,15 @@ export class PartitionLoop {
     counters.stage = 'decide'
     this.engine.decide(count)
     return true
+  }
+
+  /** What the watchers get of a batch: two timestamps, and now and then a sample. */
+  private observe(from: number, count: number, nowMs: number): void {
+    const { counters, engine, source } = this
+    const sentAtMs = source.recordTimestamp(from)
+    if (sentAtMs > 0) this.ages.add(sentAtMs, count)
+    counters.set('recordAtMs', source.recordTimestamp(from + count - 1))
+    this.hooks.sampler.see(engine, count, nowMs)
   }
 
   /** After all that the champion needs; what fails here is told by counters and the log alone. */
@@ -346,10 +361,12 @@ export class PartitionLoop {
     this.lap('commit', started)
     this.failures = 0
     this.largestLetterBytes = 0
+    const nowMs = Date.now()
     this.tally.moveTo(counters)
+    this.ages.moveTo(counters, nowMs)
+    this.hooks.sampler.publish()
     counters.add('commits', 1)
     counters.set('committed', nextOffset)
-    const nowMs = Date.now()
     counters.set('progressAtMs', nowMs)
     if (nowMs - this.collectedAtMs >= COLLECT_INTERVAL_MS) this.collectGarbage(nowMs)
   }
@@ -388,6 +405,8 @@ export class PartitionLoop {
     if (firstOffset < 0) return
     this.counters.stage = 'rewind'
     this.tally.clear()
+    this.ages.clear()
+    this.hooks.sampler.discard()
     const offset = this.source.rewind(firstOffset, this.settings.timeoutMs)
     this.counters.set('position', offset)
   }

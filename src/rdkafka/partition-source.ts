@@ -172,6 +172,11 @@ export class PartitionSource {
     return offsetAt(pointerAt(this.pointers, index * 8), MESSAGE_OFFSET)
   }
 
+  /** When the record was sent or stored, milliseconds since 1970; -1 where it does not say. */
+  recordTimestamp(index: number): number {
+    return Number(rd.rd_kafka_message_timestamp(this.message(index) as Pointer, null))
+  }
+
   /** Address of the native message, for what copies it whole. */
   message(index: number): number {
     return pointerAt(this.pointers, index * 8)

@@ -25,6 +25,7 @@ import { messageOf, usageError } from '../errors.ts'
 import { sha256, sha256Hex } from '../hash.ts'
 import { readJson } from '../json.ts'
 import { type UnitScale, columnName } from './unit-scale.ts'
+import { type Training, readTraining } from './training.ts'
 
 /** Rows that the kernels of several rows take. */
 const BLOCK_KERNELS = [16, 32, 64, 128]
@@ -84,6 +85,8 @@ export type Artefact = {
   tables: Uint8Array
   /** SHA-256 that decisions carry, 32 bytes. */
   modelHash: Uint8Array
+  /** Figures of the training data, where the model came with some. */
+  training?: Training | undefined
 }
 
 /**
@@ -112,7 +115,9 @@ export function loadArtefact(folder: string): Artefact {
     throw usageError('artefact', `${tablesPath}: ${what}`)
   }
   checkImage(tables, manifest, tablesPath)
-  return { manifest, tables, modelHash: new Uint8Array(Buffer.from(manifest.model, 'hex')) }
+  const modelHash = new Uint8Array(Buffer.from(manifest.model, 'hex'))
+  const names = manifest.features.map(({ name }) => name)
+  return { manifest, tables, modelHash, training: readTraining(folder, names) }
 }
 
 /**

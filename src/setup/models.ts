@@ -48,7 +48,9 @@ function stampOf({ buildFolder }: Context, { target }: ModelFolder, source: stri
 /** From the source, from what compiles it, and from what proved it. */
 function sourceStampOf({ projectFolder, buildFolder }: Context, { source }: ModelFolder): string {
   const compiler = ['src/compiler', 'assembly'].map((path) => join(projectFolder, path))
-  const files = ['manifest.json', ...sourceFile(source)].map((name) => join(source, name))
+  const figures = existsSync(join(source, 'training.json')) ? ['training.json'] : []
+  const names = ['manifest.json', ...figures, ...sourceFile(source)]
+  const files = names.map((name) => join(source, name))
   const also = [packageJson.version]
   return hashOf(projectFolder, [...compiler, modulePath(buildFolder), ...files], also)
 }

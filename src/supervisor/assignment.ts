@@ -22,12 +22,16 @@ export function statusOf(assignment: Assignment, high: number): Omit<PartitionSt
   const { counters } = thread
   const firstDecisionAtMs = counters.get('firstDecisionAtMs')
   const read = readUntil(assignment)
+  const lag = high < 0 || read < 0 ? undefined : Math.max(0, high - read)
+  const recordAtMs = counters.get('recordAtMs')
+  const age = recordAtMs > 0 ? Math.max(0, Date.now() - recordAtMs) / 1000 : undefined
   return {
     topic,
     partition,
     position: counters.get('position'),
     committed: counters.get('committed'),
-    lag: high < 0 || read < 0 ? undefined : Math.max(0, high - read),
+    lag,
+    lagSeconds: lag === 0 ? 0 : age,
     stage: counters.stage,
     progressAgoMs: Date.now() - counters.get('progressAtMs'),
     firstDecisionMs:

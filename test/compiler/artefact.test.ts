@@ -30,7 +30,7 @@ function modelFolder(
   changeSource: (text: string) => string = (text) => text,
 ): string {
   const folder = join(root, `model-${count++}`)
-  for (const file of ['manifest.json', 'model.txt']) {
+  for (const file of ['manifest.json', 'model.txt', 'training.json']) {
     cpSync(fromRoot(`models/default/${file}`), join(folder, file), { recursive: true })
   }
   const source = changeSource(readFileSync(join(folder, 'model.txt'), 'utf8'))
@@ -141,7 +141,7 @@ describe('a build', () => {
 
   test('does not depend on the folder it lies in', () => {
     const folder = join(root, `elsewhere-${count++}`)
-    for (const file of ['manifest.json', 'model.txt']) {
+    for (const file of ['manifest.json', 'model.txt', 'training.json']) {
       cpSync(fromRoot(`models/default/${file}`), join(folder, file), { recursive: true })
     }
     expect(buildModel(folder, wasmModule).artefact).toEqual(built.artefact)

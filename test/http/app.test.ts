@@ -13,6 +13,7 @@ const PARTITION: PartitionStatus = {
   position: 1200,
   committed: 1100,
   lag: 7,
+  lagSeconds: 0.4,
   stage: 'produce',
   progressAgoMs: 40,
   firstDecisionMs: 130,
@@ -44,6 +45,8 @@ function statusOf(parts: Partial<Status> & { all?: PartitionStatus[] } = {}): St
     rebalances: 2,
     partitions: () => parts.all ?? [PARTITION],
     counters: () => [counters],
+    samples: () => [],
+    columns: [],
     ...parts,
   }
 }
@@ -51,7 +54,7 @@ function statusOf(parts: Partial<Status> & { all?: PartitionStatus[] } = {}): St
 const get = (status: Status, path: string) => makeApp(status, modelHost(), '').request(path)
 
 test('a process whose partitions move is alive, ready and healthy', async () => {
-  for (const path of ['/livez', '/readyz', '/healthz']) {
+  for (const path of ['/livez', '/readyz', '/startupz', '/healthz']) {
     expect((await get(statusOf(), path)).status).toBe(200)
   }
 })
@@ -68,6 +71,13 @@ test('a process that is not ready says why', async () => {
   const response = await get(statusOf({ notReady: 'waiting for a broker' }), '/readyz')
   expect(response.status).toBe(503)
   expect(await response.text()).toBe('waiting for a broker\n')
+})
+
+test('a process that still loads is not started; one that waits for brokers is', async () => {
+  const starting = statusOf({ phase: 'starting', notReady: 'starting' })
+  expect((await get(starting, '/startupz')).status).toBe(503)
+  const waiting = statusOf({ phase: 'waiting', notReady: 'waiting for a broker' })
+  expect((await get(waiting, '/startupz')).status).toBe(200)
 })
 
 test('/healthz tells position, lag, last progress and stage of each partition', async () => {
@@ -103,11 +113,12 @@ test('/metrics holds decisions by outcome, dead letters by class, reasons, lag a
     'loan_rebalances_total 2',
     'loan_ready 1',
     'loan_consumer_lag_records{topic="loan_applications",partition="3"} 7',
+    'loan_consumer_lag_seconds{topic="loan_applications",partition="3"} 0.4',
     'loan_partition_healthy{topic="loan_applications",partition="3"} 1',
   ]) {
     expect(lines).toContain(line)
   }
-  expect(lines.some((line) => line.startsWith('loanstream_info{version="1.2.3"'))).toBe(true)
+  expect(lines.some((line) => line.startsWith('loan_build_info{version="1.2.3"'))).toBe(true)
 })
 
 test('a histogram is cumulative, starts at 1 µs, and ends in +Inf with the count', async () => {
