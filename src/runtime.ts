@@ -18,6 +18,7 @@ import { makeApp } from './http/app.ts'
 import type { Log } from './log.ts'
 import { ModelHost } from './model-host.ts'
 import { MODULE_PATH, fromRoot } from './paths.ts'
+import { Monitor } from './monitor/monitor.ts'
 import type { UnknownId } from './pipeline/wanted-schemas.ts'
 import type { WorkerSettings } from './protocol.ts'
 import { CONSUMER, PRODUCER, checkClient, deliveryProperties } from './rdkafka/conf.ts'
@@ -109,7 +110,11 @@ export async function startRuntime(
     // What is wrong with it is logged: that must not keep the champion from starting.
     await models.challenge(challenger).catch(() => undefined)
   }
-  const server = listen(supervisor, models, settings)
+  const { applications, decisionSchema: decision } = parts
+  const monitor = new Monitor({ status: supervisor, models, applications, decision, log })
+  const app = makeApp(supervisor, models, settings['http.token'], monitor)
+  const server = listen(app.fetch, settings)
+  monitor.start()
   const watchMs = settings['model.watch.interval.ms']
   if (watchMs > 0) models.watch(watchMs)
   const schemasMs = settings['schemas.watch.interval.ms']
@@ -124,6 +129,7 @@ export async function startRuntime(
   })
   const stop = async () => {
     models.close()
+    monitor.stop()
     const inTime = await supervisor.stop()
     await server.stop(true)
     return inTime
@@ -184,11 +190,11 @@ function workerSettings(config: Config, group: string): WorkerSettings {
   }
 }
 
-function listen(supervisor: Supervisor, models: ModelHost, settings: Settings) {
-  const { 'http.host': hostname, 'http.port': port, 'http.token': token } = settings
-  const app = makeApp(supervisor, models, token)
+function listen(fetch: (request: Request) => Response | Promise<Response>, settings: Settings) {
+  const { 'http.host': hostname, 'http.port': port } = settings
   try {
-    return Bun.serve({ fetch: app.fetch, hostname, port })
+    // A stream of events says something each second: it is not idle.
+    return Bun.serve({ fetch, hostname, port })
   } catch (error) {
     const what = `cannot listen on ${hostname} port ${port}: ${messageOf(error)}`
     throw usageError('http', `${what} (http.host, http.port)`, error)

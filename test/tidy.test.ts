@@ -82,7 +82,10 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   supervisor: ['errors', 'log', 'metrics', 'rdkafka', 'worker-thread'],
   'model-host': ['avro', 'errors', 'scorer'],
   'decision-id': ['errors', 'registry'],
-  http: ['errors', 'metrics'],
+  monitor: ['avro', 'decisions', 'errors', 'metrics', 'scorer'],
+  http: ['errors', 'metrics', 'paths'],
+  // What runs in a browser.
+  pages: [],
   runtime: [
     'avro',
     'config',
@@ -90,6 +93,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
     'errors',
     'http',
     'model-host',
+    'monitor',
     'paths',
     'rdkafka',
     'registry',

@@ -6,11 +6,18 @@ import { secureHeaders } from 'hono/secure-headers'
 import type { ModelHost } from '../model-host.ts'
 import type { Status } from '../status.ts'
 import { challengerCounts } from '../metrics/challenger.ts'
+import type { Monitor } from '../monitor/monitor.ts'
 import { makeAdmin, makeChallengerAdmin } from './admin.ts'
+import { makeAssets } from './assets.ts'
 import { makeRegistry } from './metrics.ts'
+import { makeMonitor } from './monitor.ts'
+import { Sessions, makeSession } from './session.ts'
 
-/** @param token  bearer token for what changes state; '' refuses all that */
-export function makeApp(status: Status, models: ModelHost, token: string): Hono {
+/**
+ * @param token    bearer token for what changes state; '' refuses all that
+ * @param monitor  what the monitor page shows; without it there is none
+ */
+export function makeApp(status: Status, models: ModelHost, token: string, monitor?: Monitor): Hono {
   const registry = makeRegistry(status, models)
   const app = new Hono()
   app.use(secureHeaders())
@@ -70,6 +77,12 @@ export function makeApp(status: Status, models: ModelHost, token: string): Hono 
 
   app.route('/model', makeAdmin(models, token))
   app.route('/challenger', makeChallengerAdmin(models, status, token))
+  if (monitor) {
+    const sessions = new Sessions(token)
+    app.route('/', makeMonitor(monitor, sessions))
+    app.route('/session', makeSession(sessions))
+    app.route('/assets', makeAssets())
+  }
 
   return app
 }

@@ -137,6 +137,6 @@ export class SampleRing {
 
   /** Passes over the oldest samples. */
   skip(count: number): void {
-    Atomics.add(this.control, 1, Math.min(count, this.waiting))
+    Atomics.add(this.control, 1, Math.max(0, Math.min(count, this.waiting)))
   }
 }

@@ -2,11 +2,11 @@
 // [--quiet]
 //
 // Makes what the commands need and git does not hold, in this order: the packages, librdkafka, the
-// WebAssembly modules, the models' artefacts; for tests and benches also a real Kafka, Apache Avro
-// and a schema registry. Whatever is there and still right is left alone, so a second start does
-// nothing, says nothing and costs milliseconds. On the first start there are no packages, so
-// nothing here imports one; what needs them runs in a process of its own, as Bun would fetch them
-// elsewhere in one that started without.
+// WebAssembly modules, the models' artefacts; for tests and benches also a real Kafka, Apache Avro,
+// a schema registry and a browser. Whatever is there and still right is left alone, so a second
+// start does nothing, says nothing and costs milliseconds. On the first start there are no
+// packages, so nothing here imports one; what needs them runs in a process of its own, as Bun would
+// fetch them elsewhere in one that started without.
 //
 // LOANSTREAM_CACHE names the folder for what outlives a clone (else loanstream in XDG_CACHE_HOME or
 // ~/.cache), LOANSTREAM_PREBUILT_HOST another place of the prebuilt library; empty, it is built.
@@ -16,6 +16,7 @@ import { join, resolve } from 'node:path'
 import { OperatingError, usageError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import { avro } from './avro.ts'
+import { browser } from './browser.ts'
 import { endCommands } from './command.ts'
 import type { Context, Step } from './context.ts'
 import { checkBun, dependencies } from './dependencies.ts'
@@ -40,7 +41,8 @@ Makes what the commands need: packages, librdkafka, the WebAssembly module, the 
 command runs it first; what is there and still right is left alone.
 
 Options:
-  --broker       also what tests and benches need: Kafka, Apache Avro, a schema registry
+  --broker       also what tests and benches need: Kafka, Apache Avro, a schema registry, a
+                 browser
   --force-build  make the module and the models again even when nothing changed
   --quiet        say nothing but what goes wrong
   -h, --help     say this
@@ -60,7 +62,7 @@ async function main(): Promise<void> {
   checkBun(context.projectFolder, Bun.version)
   checkPlatform(process.platform)
   const always = [dependencies, librdkafka, wasm, standaloneWasm, models]
-  const steps = flags.broker ? [...always, kafka, avro, registry] : always
+  const steps = flags.broker ? [...always, kafka, avro, registry, browser] : always
   await runSteps(
     context,
     steps.map((step) => step(context)),
