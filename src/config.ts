@@ -128,6 +128,12 @@ export const SETTINGS = {
     '',
     'bearer token of /model and /challenger; empty: they are refused',
   ),
+  'http.intake': setting(
+    z.enum(['off', 'on']),
+    'off',
+    '',
+    'whether applications are taken at /apply and /applications',
+  ),
   'log.level': setting(
     z.enum(['debug', 'info', 'warn', 'error']),
     'info',

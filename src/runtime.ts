@@ -18,6 +18,9 @@ import { makeApp } from './http/app.ts'
 import type { Log } from './log.ts'
 import { ModelHost } from './model-host.ts'
 import { MODULE_PATH, fromRoot } from './paths.ts'
+import { newest } from './avro/schema-files.ts'
+import { Intake } from './intake/intake.ts'
+import { openApi } from './intake/openapi.ts'
 import { Monitor } from './monitor/monitor.ts'
 import type { UnknownId } from './pipeline/wanted-schemas.ts'
 import type { WorkerSettings } from './protocol.ts'
@@ -112,7 +115,13 @@ export async function startRuntime(
   }
   const { applications, decisionSchema: decision } = parts
   const monitor = new Monitor({ status: supervisor, models, applications, decision, log })
-  const app = makeApp(supervisor, models, settings['http.token'], monitor)
+  const intake =
+    settings['http.intake'] === 'on'
+      ? new Intake(config, newest(applications), decision, log)
+      : undefined
+  const description = intake && openApi(intake.fields, packageJson.version)
+  const taking = intake && description && { intake, description }
+  const app = makeApp(supervisor, models, settings['http.token'], { monitor, intake: taking })
   const server = listen(app.fetch, settings)
   monitor.start()
   const watchMs = settings['model.watch.interval.ms']
@@ -131,6 +140,7 @@ export async function startRuntime(
     models.close()
     monitor.stop()
     const inTime = await supervisor.stop()
+    intake?.close()
     await server.stop(true)
     return inTime
   }

@@ -84,6 +84,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   'decision-id': ['errors', 'registry'],
   monitor: ['avro', 'decisions', 'errors', 'metrics', 'scorer'],
   http: ['errors', 'metrics', 'paths'],
+  intake: ['applications', 'avro', 'decisions', 'errors', 'nearest', 'rdkafka'],
   // What runs in a browser.
   pages: [],
   runtime: [
@@ -92,6 +93,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
     'decision-id',
     'errors',
     'http',
+    'intake',
     'model-host',
     'monitor',
     'paths',

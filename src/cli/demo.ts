@@ -93,6 +93,7 @@ function demoConfig(cluster: MockCluster, options: DemoOptions): Config {
       `bootstrap.servers=${cluster.bootstrapServers}`,
       'fetch.wait.max.ms=5',
       `http.port=${options.port}`,
+      'http.intake=on',
       `workers.prestart=${options.partitions}`,
     ],
     properties: describeProperties(),

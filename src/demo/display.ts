@@ -43,7 +43,7 @@ export class Display {
       `librdkafka ${version.librdkafka}`,
     ]
     this.output.print(`loanstream demo: ${parts.join(', ')}\n`)
-    const pages = ['/healthz', '/metrics'].map((path) => this.runtime.url + path)
+    const pages = ['/', '/apply', '/metrics'].map((path) => this.runtime.url + path)
     this.output.print(`${pages.join('  ')}  ctrl-C ends\n\n`)
     const interval = this.isTerminal ? TERMINAL_INTERVAL_MS : LINE_INTERVAL_MS
     this.timer = setInterval(() => this.draw(), interval)

@@ -9,15 +9,21 @@ import { challengerCounts } from '../metrics/challenger.ts'
 import type { Monitor } from '../monitor/monitor.ts'
 import { makeAdmin, makeChallengerAdmin } from './admin.ts'
 import { makeAssets } from './assets.ts'
+import { type IntakeParts, makeIntake } from './intake.ts'
 import { makeRegistry } from './metrics.ts'
 import { makeMonitor } from './monitor.ts'
 import { Sessions, makeSession } from './session.ts'
 
 /**
  * @param token    bearer token for what changes state; '' refuses all that
- * @param monitor  what the monitor page shows; without it there is none
+ * @param pages    what the monitor page and the intake rest on; without them they are not there
  */
-export function makeApp(status: Status, models: ModelHost, token: string, monitor?: Monitor): Hono {
+export function makeApp(
+  status: Status,
+  models: ModelHost,
+  token: string,
+  { monitor, intake }: { monitor?: Monitor; intake?: IntakeParts | undefined } = {},
+): Hono {
   const registry = makeRegistry(status, models)
   const app = new Hono()
   app.use(secureHeaders())
@@ -77,6 +83,7 @@ export function makeApp(status: Status, models: ModelHost, token: string, monito
 
   app.route('/model', makeAdmin(models, token))
   app.route('/challenger', makeChallengerAdmin(models, status, token))
+  if (intake) app.route('/', makeIntake(intake))
   if (monitor) {
     const sessions = new Sessions(token)
     app.route('/', makeMonitor(monitor, sessions))

@@ -21,6 +21,7 @@ const TYPES: Readonly<Record<string, string>> = {
 const OWN = [
   'page.css',
   'icon.svg',
+  'apply.ts',
   'charts.ts',
   'decision-list.ts',
   'dom.ts',

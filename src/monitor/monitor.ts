@@ -15,7 +15,7 @@ import { Viewers, eventBytes } from './viewers.ts'
 
 const TICK_MS = 1000
 /** Samples that are read in a second, over all workers; the rest is passed over. */
-const SAMPLES_PER_TICK = 200
+const SAMPLES_PER_TICK = 50
 /** Decisions that a frame shows, and that a new viewer gets. */
 const SHOWN_PER_TICK = 20
 const SHOWN_AT_FIRST = 100

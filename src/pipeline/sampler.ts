@@ -12,8 +12,8 @@ import type { SampleRing } from '../metrics/samples.ts'
 import { addressOf } from '../rdkafka/memory.ts'
 import type { Engine } from '../scorer/engine.ts'
 
-/** At most 50 samples a second of one worker. */
-const SAMPLE_GAP_MS = 20
+/** At most 10 samples a second of one worker. */
+const SAMPLE_GAP_MS = 100
 /** Steps through a batch's records without a pattern: the golden ratio's share of 2^32 (Weyl). */
 const WEYL_STEP = 0x9e3779b9
 

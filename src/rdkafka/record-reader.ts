@@ -1,4 +1,5 @@
-// A reader of whole topics outside any group: for the demo's display, the benches and the tests.
+// A reader of whole topics outside any group: for the demo's display, the intake's answers, the
+// terminal's monitor, the benches and the tests.
 // It copies every record out, so it is handy rather than fast.
 
 import { type Pointer, ptr } from 'bun:ffi'
@@ -42,6 +43,8 @@ export class RecordReader implements Disposable {
   private readonly messages = new BigUint64Array(BATCH_RECORDS)
   /** Partitions whose end was reached since their last record. */
   readonly ended = new Set<number>()
+  /** Partitions of which a record or the end was seen: from there on nothing is missed. */
+  readonly positioned = new Set<number>()
 
   /**
    * @param properties  of the consumer; isolation.level decides whether uncommitted records show
@@ -122,6 +125,7 @@ export class RecordReader implements Disposable {
     const partition = i32At(message, MESSAGE_PARTITION)
     const err = i32At(message, MESSAGE_ERR)
     if (err === ERR_PARTITION_EOF) {
+      this.positioned.add(partition)
       this.ended.add(partition)
       return undefined
     }
@@ -130,6 +134,7 @@ export class RecordReader implements Disposable {
       throw new Error(`read partition ${partition}: ${text} (${errorName(err)})`)
     }
     this.ended.delete(partition)
+    this.positioned.add(partition)
     return {
       partition,
       recordOffset: offsetAt(message, MESSAGE_OFFSET),

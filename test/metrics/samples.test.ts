@@ -111,7 +111,7 @@ describe('a sampler', () => {
     engine.decide(5)
     const ring = new SampleRing()
     const sampler = new Sampler(ring)
-    for (const nowMs of [100, 101, 105, 119, 120]) sampler.see(engine, 5, nowMs)
+    for (const nowMs of [100, 101, 150, 199, 200]) sampler.see(engine, 5, nowMs)
     sampler.publish()
     expect(ring.waiting).toBe(2)
     expect(ring.take()!.weight).toBe(5)

@@ -85,7 +85,7 @@ function serve(status: Status) {
   const applications = loadSchemaVersions(fromRoot('schemas/loan_application'))
   const log = { warn: () => undefined }
   const monitor = new Monitor({ status, models, applications, decision: decisionSchema, log })
-  const app = makeApp(status, models, '', monitor)
+  const app = makeApp(status, models, '', { monitor })
   const server = Bun.serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
   monitor.start()
   const stop = async () => {
