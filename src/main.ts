@@ -8,6 +8,7 @@ import { decideCommand } from './cli/decide.ts'
 import { demoCommand } from './cli/demo.ts'
 import { dlqCommand } from './cli/dlq.ts'
 import { modelCommand } from './cli/model.ts'
+import { monitorCommand } from './cli/monitor.ts'
 import { produceCommand } from './cli/produce.ts'
 import { replayCommand } from './cli/replay.ts'
 import { schemaCommand } from './cli/schema.ts'
@@ -39,6 +40,7 @@ function makeProgram(): Command {
   for (const command of [
     demoCommand(run, context),
     workerCommand(run, context),
+    monitorCommand(run, context),
     topicsCommand(run, context),
     produceCommand(run, context),
     decideCommand(run, context),

@@ -131,6 +131,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
     'json',
     'log',
     'metrics',
+    'nearest',
     'paths',
     'pipeline',
     'policy',

@@ -2,13 +2,13 @@
 // a browser runs by Bun, once, when it is first asked for.
 
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { type Context, Hono } from 'hono'
 import { etag } from 'hono/etag'
 import { fromRoot } from '../paths.ts'
 
 const PAGES = fromRoot('src/pages')
+const UPLOT_FOLDER = fromRoot('node_modules/uplot/dist')
 const TYPES: Readonly<Record<string, string>> = {
   html: 'text/html; charset=utf-8',
   css: 'text/css; charset=utf-8',
@@ -52,7 +52,7 @@ function contentOf(name: string): string {
   const known = cache.get(name)
   if (known !== undefined) return known
   const vendored = UPLOT[name]
-  const path = vendored ? join(uplotFolder(), vendored) : join(PAGES, name)
+  const path = vendored ? join(UPLOT_FOLDER, vendored) : join(PAGES, name)
   const text = readFileSync(path, 'utf8')
   const content = name.endsWith('.ts') ? transpiled(text) : text
   cache.set(name, content)
@@ -61,10 +61,6 @@ function contentOf(name: string): string {
 
 function transpiled(text: string): string {
   return new Bun.Transpiler({ loader: 'ts', target: 'browser' }).transformSync(text)
-}
-
-function uplotFolder(): string {
-  return dirname(createRequire(import.meta.url).resolve('uplot/dist/uPlot.iife.min.js'))
 }
 
 /** Answers with a page of src/pages. */

@@ -26,6 +26,8 @@ import { TopicPartitionList } from './topic-partition-list.ts'
 export type KafkaRecord = {
   partition: number
   recordOffset: number
+  /** Milliseconds since 1970; -1 where it has none. */
+  timestampMs: number
   key: Uint8Array | null
   value: Uint8Array | null
 }
@@ -34,6 +36,16 @@ export type Header = [name: string, value: string]
 
 /** RD_KAFKA_OFFSET_…, rdkafka.h 2.15. */
 const START_OFFSETS = { earliest: -2n, latest: -1n } as const
+const OFFSET_TAIL_BASE = -2000
+
+/** From where a partition is read; `tail`: so many offsets before its end. */
+export type Start = keyof typeof START_OFFSETS | { tail: number } | { offset: number }
+
+function startOffset(start: Start): bigint {
+  if (typeof start === 'string') return START_OFFSETS[start]
+  return BigInt('tail' in start ? OFFSET_TAIL_BASE - start.tail : start.offset)
+}
+
 const BATCH_RECORDS = 1000
 
 export class RecordReader implements Disposable {
@@ -50,12 +62,7 @@ export class RecordReader implements Disposable {
    * @param properties  of the consumer; isolation.level decides whether uncommitted records show
    * @param start       from where each partition is read
    */
-  constructor(
-    properties: Properties,
-    topic: string,
-    partitions: readonly number[],
-    start: keyof typeof START_OFFSETS,
-  ) {
+  constructor(properties: Properties, topic: string, partitions: readonly number[], start: Start) {
     this.topic = topic
     const own = {
       'group.id': 'reader',
@@ -67,7 +74,7 @@ export class RecordReader implements Disposable {
     const queue = rd.rd_kafka_queue_get_consumer(this.client)
     assert(queue, 'a consumer has a queue')
     this.queue = queue
-    const offset = START_OFFSETS[start]
+    const offset = startOffset(start)
     using list = new TopicPartitionList(
       partitions.map((partition) => ({ topic, partition, offset })),
     )
@@ -138,6 +145,7 @@ export class RecordReader implements Disposable {
     return {
       partition,
       recordOffset: offsetAt(message, MESSAGE_OFFSET),
+      timestampMs: Number(rd.rd_kafka_message_timestamp(message as Pointer, null)),
       key: copyOut(pointerAt(message, MESSAGE_KEY), u32At(message, MESSAGE_KEY_LEN)),
       value: copyOut(pointerAt(message, MESSAGE_PAYLOAD), u32At(message, MESSAGE_LEN)),
     }

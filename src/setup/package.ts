@@ -5,6 +5,7 @@
 //   FOLDER/loanstream              the commands, with Bun in it
 //   FOLDER/build                   librdkafka, the WebAssembly modules, the models' artefacts
 //   FOLDER/models, FOLDER/schemas  policies, model cards, schema files
+//   FOLDER/src, FOLDER/node_modules  the pages, and their chart library
 
 import { cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -19,6 +20,8 @@ Writes the worker and all other commands as a single executable, FOLDER/loanstre
 schemas beside it. FOLDER must be new or empty.
 `
 const OPTION = 'option'
+/** What src/http/assets.ts reads. */
+const PAGES = ['src/pages', 'node_modules/uplot/dist']
 
 async function main(): Promise<void> {
   const { folder, help } = parse(process.argv.slice(2))
@@ -35,7 +38,7 @@ async function main(): Promise<void> {
   const library = libraryPath(BUILD)
   const modules = ['loanstream.wasm', 'standalone.wasm'].map((name) => join(BUILD, name))
   for (const path of [library, ...modules, join(BUILD, 'models')]) copy(path, target)
-  for (const name of ['models', 'schemas', 'LICENSE']) copy(join(ROOT, name), target)
+  for (const name of ['models', 'schemas', 'LICENSE', ...PAGES]) copy(join(ROOT, name), target)
   process.stdout.write(`${target}\n`)
 }
 

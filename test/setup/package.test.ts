@@ -51,9 +51,32 @@ test('finds models and schemas beside itself', () => {
     'build',
     'loanstream',
     'models',
+    'node_modules',
     'schemas',
+    'src',
   ])
 })
+
+test('serves the pages, chart library and all', async () => {
+  const child = Bun.spawn(
+    [join(target, 'loanstream'), 'demo', '--rate', '100', '--partitions', '1'],
+    {
+      cwd: folder,
+      env: {},
+      stdout: 'pipe',
+    },
+  )
+  try {
+    const { value } = await child.stdout.getReader().read()
+    const url = /http:\S+?:\d+\//.exec(new TextDecoder().decode(value))![0]
+    for (const path of ['', 'apply', 'assets/monitor.ts', 'assets/uplot.js', 'assets/uplot.css']) {
+      expect((await fetch(url + path)).status).toBe(200)
+    }
+  } finally {
+    child.kill()
+    await child.exited
+  }
+}, 60_000)
 
 test('is written into no folder that holds something, and only into one', () => {
   expect(pack(target)).toEqual({ exitCode: 2, errors: expect.stringContaining('not empty') })
