@@ -203,8 +203,8 @@ function workerSettings(config: Config, group: string): WorkerSettings {
 function listen(fetch: (request: Request) => Response | Promise<Response>, settings: Settings) {
   const { 'http.host': hostname, 'http.port': port } = settings
   try {
-    // A stream of events says something each second: it is not idle.
-    return Bun.serve({ fetch, hostname, port })
+    // Longer than an application waits for its decision without a word.
+    return Bun.serve({ fetch, hostname, port, idleTimeout: 30 })
   } catch (error) {
     const what = `cannot listen on ${hostname} port ${port}: ${messageOf(error)}`
     throw usageError('http', `${what} (http.host, http.port)`, error)

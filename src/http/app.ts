@@ -24,7 +24,7 @@ export function makeApp(
   token: string,
   { monitor, intake }: { monitor?: Monitor; intake?: IntakeParts | undefined } = {},
 ): Hono {
-  const registry = makeRegistry(status, models)
+  const registry = makeRegistry(status, models, monitor)
   const app = new Hono()
   app.use(secureHeaders())
 

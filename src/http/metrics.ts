@@ -12,13 +12,14 @@ import {
   type Timed,
 } from '../metrics/counters.ts'
 import type { ModelHost } from '../model-host.ts'
+import type { Monitor } from '../monitor/monitor.ts'
 import type { PartitionStatus, Status } from '../status.ts'
 
 type Labels = Record<string, string | number>
 type Sample = { labels: Labels; value: number }
 
 /** A registry whose metrics show the status at the time of the scrape. */
-export function makeRegistry(status: Status, models: ModelHost): Registry {
+export function makeRegistry(status: Status, models: ModelHost, monitor?: Monitor): Registry {
   const registry = new Registry()
   addDecisions(registry, status)
   addPipeline(registry, status)
@@ -27,6 +28,7 @@ export function makeRegistry(status: Status, models: ModelHost): Registry {
   addModels(registry, models)
   addChallenger(registry, status)
   addProcess(registry, status)
+  if (monitor) addMonitor(registry, monitor)
   return registry
 }
 
@@ -162,6 +164,32 @@ function addChallenger(registry: Registry, status: Status): void {
     return [{ labels: { model: challenger.name, model_hash: challenger.hash }, value: 1 }]
   }
   addGauge(registry, 'loan_challenger_info', 'The challenger; always 1.', info, labels)
+}
+
+function addMonitor(registry: Registry, monitor: Monitor): void {
+  const { viewers } = monitor
+  addGauge(registry, 'loan_monitor_viewers', 'Viewers of the monitor page.', () =>
+    single(viewers.count),
+  )
+  const dropped = 'Frames that viewers were too slow for.'
+  addCounter(registry, 'loan_monitor_frames_dropped_total', dropped, () =>
+    single(viewers.droppedFrames),
+  )
+  const index = 'Population stability index against the training data, from a sample:'
+  addGauge(
+    registry,
+    'loan_feature_stability_index',
+    `${index} by feature.`,
+    () =>
+      monitor.drift().flatMap(({ feature, psi }) => {
+        return psi === null ? [] : [{ labels: { feature }, value: psi }]
+      }),
+    ['feature'],
+  )
+  addGauge(registry, 'loan_score_stability_index', `${index} of the score.`, () => {
+    const psi = monitor.score()?.psi ?? null
+    return psi === null ? [] : single(psi)
+  })
 }
 
 function addProcess(registry: Registry, status: Status): void {

@@ -16,7 +16,11 @@ const IDLE_MS = 30_000
 const WAIT_MS_MAX = 10 * 60_000
 const OPEN_MS_MAX = 10_000
 
-type Waiter = { resolve: (decision: DecisionRecord) => void; untilMs: number }
+type Waiter = {
+  decided: Promise<DecisionRecord>
+  resolve: (decision: DecisionRecord) => void
+  untilMs: number
+}
 
 export class Answers {
   private readonly config: Config
@@ -53,9 +57,11 @@ export class Answers {
 
   /** The decision on an application, once it is there; never rejects. */
   answer(id: string): Promise<DecisionRecord> {
-    const { promise, resolve } = Promise.withResolvers<DecisionRecord>()
-    this.waiters.set(id, { resolve, untilMs: Date.now() + WAIT_MS_MAX })
-    return promise
+    const known = this.waiters.get(id)
+    if (known) return known.decided
+    const { promise: decided, resolve } = Promise.withResolvers<DecisionRecord>()
+    this.waiters.set(id, { decided, resolve, untilMs: Date.now() + WAIT_MS_MAX })
+    return decided
   }
 
   private async open(partitions: number): Promise<void> {

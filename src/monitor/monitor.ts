@@ -8,7 +8,15 @@ import { challengerCounts } from '../metrics/challenger.ts'
 import { DEAD_LETTER_CLASSES, OUTCOMES } from '../metrics/counters.ts'
 import type { PartitionStatus, Status } from '../status.ts'
 import { Distributions } from './distributions.ts'
-import type { DecisionView, Frame, Hello, PartitionView, Tick } from './frame.ts'
+import type {
+  DecisionView,
+  DriftView,
+  Frame,
+  Hello,
+  PartitionView,
+  ScoreView,
+  Tick,
+} from './frame.ts'
 import { TickHistory } from './history.ts'
 import { SampleReader, masked } from './sample-reader.ts'
 import { Viewers, eventBytes } from './viewers.ts'
@@ -76,6 +84,15 @@ export class Monitor {
       decisions: access.signedIn ? decisions : decisions.map(masked),
     }
     return this.viewers.add(access.signedIn, eventBytes('hello', hello))
+  }
+
+  /** How far each feature, and the score, are from the training data. */
+  drift(): DriftView[] {
+    return this.distributions.driftViews()
+  }
+
+  score(): ScoreView | null {
+    return this.distributions.scoreView()
   }
 
   /** One second's work. */

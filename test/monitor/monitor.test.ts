@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from 'bun:test'
 import { loadSchemaVersions } from '../../src/avro/schema-files.ts'
+import { makeApp } from '../../src/http/app.ts'
 import { BUCKETS } from '../../src/metrics/counters.ts'
 import { Distributions } from '../../src/monitor/distributions.ts'
 import type { Frame, Hello } from '../../src/monitor/frame.ts'
@@ -11,7 +12,7 @@ import { Monitor } from '../../src/monitor/monitor.ts'
 import { quantile } from '../../src/monitor/quantiles.ts'
 import { fromRoot } from '../../src/paths.ts'
 import { decisionSchema } from '../support/engine.ts'
-import { MODEL_FOLDER } from '../support/model-host.ts'
+import { MODEL_FOLDER, modelHost } from '../support/model-host.ts'
 import { FakeWorker, partition } from '../support/status.ts'
 
 const applications = loadSchemaVersions(fromRoot('schemas/loan_application'))
@@ -105,6 +106,14 @@ test('drift is told once there are enough samples, and is small for applications
   for (const { psi } of drift) expect(psi!).toBeLessThan(0.1)
   expect(score!.psi!).toBeLessThan(0.25)
   expect(score!.now.reduce((a, b) => a + b)).toBeCloseTo(1, 6)
+  const app = makeApp(worker.status(), modelHost(), '', { monitor })
+  const metrics = await (await app.request('/metrics')).text()
+  const [index] = drift
+  expect(metrics).toContain(
+    `loan_feature_stability_index{feature="${index!.feature}"} ${index!.psi}`,
+  )
+  expect(metrics).toContain(`loan_score_stability_index ${score!.psi}`)
+  expect(metrics).toContain('loan_monitor_viewers 1')
 })
 
 test('an artefact of another model has no figures to compare with', async () => {

@@ -4,11 +4,17 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import type { Browser } from 'playwright-core'
-import { KafkaCluster } from '../support/kafka.ts'
+import { loadConfig } from '../../src/config.ts'
+import { makeIntake } from '../../src/http/intake.ts'
+import { Intake } from '../../src/intake/intake.ts'
+import { makeLog } from '../../src/log.ts'
 import { BUILD, fromRoot } from '../../src/paths.ts'
 import { libraryPath, openLibrary } from '../../src/rdkafka/library.ts'
 import { TOPICS, readTopic } from '../support/applications.ts'
+import { describeProperties } from '../../src/rdkafka/properties.ts'
 import { browserUnavailable, complaintsOf, startBrowser } from '../support/browser.ts'
+import { applicationSchema, decisionSchema } from '../support/engine.ts'
+import { KafkaCluster } from '../support/kafka.ts'
 import { WorkerProcess } from '../support/worker-process.ts'
 
 const PARTITIONS = 2
@@ -115,6 +121,31 @@ describe.skipIf(KafkaCluster.unavailable() !== undefined)('over the API', () => 
     const other = await apply({ ...body, loan_amount: 7777 }, 'key-1')
     expect(other.status).toBe(422)
     expect(onTopic()).toBe(before + 1)
+  })
+
+  test('a decision that takes longer is asked for, from a process that decides nothing itself', async () => {
+    const sets = [`bootstrap.servers=${cluster.bootstrapServers}`]
+    const properties = describeProperties()
+    const config = loadConfig({ file: false, environment: {}, sets, properties })
+    const log = makeLog('error', 'json')
+    const intake = new Intake(config, applicationSchema, decisionSchema, log)
+    const app = makeIntake({ intake, description: {}, waitMs: 0 })
+    const headers = { 'Content-Type': 'application/json' }
+    const body = JSON.stringify(await exampleBody())
+    const first = await app.request('/applications', { method: 'POST', headers, body })
+    expect(first.status).toBe(202)
+    const place = first.headers.get('Location')!
+    const { application_id: id } = (await first.json()) as Answer
+    expect(place).toBe(`/applications/${id}`)
+    const deadline = Date.now() + 20_000
+    let answer = await app.request(place)
+    while (answer.status === 202 && Date.now() < deadline) {
+      await Bun.sleep(50)
+      answer = await app.request(place)
+    }
+    expect(answer.status).toBe(200)
+    expect(((await answer.json()) as Answer).application_id).toBe(id)
+    intake.close()
   })
 
   test('what is wrong is not sent', async () => {
