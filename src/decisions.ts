@@ -23,6 +23,9 @@ type Shown<T> = T extends Uint8Array
         : T
 
 const HEADER_BYTES = 10
+/** Confluent's wire format: 0, then the schema's id, 4 bytes. */
+const REGISTRY_MAGIC = 0
+const REGISTRY_HEADER_BYTES = 5
 
 export class DecisionDecoder {
   private readonly type: avsc.Type
@@ -57,17 +60,22 @@ export class DecisionDecoder {
    * @throws OperatingError when the bytes are of another schema
    */
   decode(value: Uint8Array): DecisionRecord {
+    const all = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+    const body = all.subarray(this.bodyAt(value))
+    const raw = this.type.fromBuffer(body) as Record<string, unknown>
+    const entries = Object.entries(raw).map(([name, field]) => [name, forPeople(field)])
+    return Object.fromEntries(entries) as DecisionRecord
+  }
+
+  /** Where the record starts. A registry's id does not say here which schema it is. */
+  private bodyAt(value: Uint8Array): number {
+    if (value[0] === REGISTRY_MAGIC) return REGISTRY_HEADER_BYTES
     for (let i = 0; i < HEADER_BYTES; i++) {
       if (value[i] !== this.header[i]) {
         throw new OperatingError('fatal', 'decision', 'no decision of the newest schema')
       }
     }
-    const body = Buffer.from(value.buffer, value.byteOffset, value.byteLength).subarray(
-      HEADER_BYTES,
-    )
-    const raw = this.type.fromBuffer(body) as Record<string, unknown>
-    const entries = Object.entries(raw).map(([name, field]) => [name, forPeople(field)])
-    return Object.fromEntries(entries) as DecisionRecord
+    return HEADER_BYTES
   }
 }
 

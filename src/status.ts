@@ -46,6 +46,4 @@ export interface Status {
   counters(): readonly Counters[]
   /** One a worker, of which there is one reader at most. */
   samples(): readonly SampleRing[]
-  /** Field of the application in each column of a sample's row; the model's features come first. */
-  readonly columns: readonly string[]
 }

@@ -17,7 +17,14 @@ import type { Waiting } from './registry/lookup.ts'
 import type { TopicPartition } from './rdkafka/topic-partition-list.ts'
 import type { Program } from './scorer/program.ts'
 import type { PartitionStatus, Phase, Status } from './status.ts'
-import { type Assignment, readUntil, stalledMs, statusOf } from './supervisor/assignment.ts'
+import {
+  type Assignment,
+  readUntil,
+  keyOf,
+  resetCounters,
+  stalledMs,
+  statusOf,
+} from './supervisor/assignment.ts'
 import { type ServeEnd, WorkerThread } from './worker-thread.ts'
 
 const POLL_INTERVAL_MS = 10
@@ -286,14 +293,7 @@ export class Supervisor implements Status {
     for (const [i, { topic, partition }] of partitions.entries()) {
       const thread = this.idle.pop() ?? this.startThread()
       const { counters } = thread
-      counters.set('firstOffset', -1)
-      counters.set('position', -1)
-      counters.set('committed', -1)
-      counters.set('endReached', -1)
-      counters.set('firstDecisionAtMs', 0)
-      counters.set('recordAtMs', 0)
-      counters.set('assignedAtMs', Date.now())
-      counters.set('progressAtMs', Date.now())
+      resetCounters(counters)
       counters.stage = 'starting'
       counters.command = COMMAND_RUN
       const assignment: Assignment = {
@@ -464,10 +464,6 @@ export class Supervisor implements Status {
     return this.threads.map((thread) => thread.samples)
   }
 
-  get columns(): readonly string[] {
-    return this.program.columns
-  }
-
   partitions(): PartitionStatus[] {
     const statuses = [...this.assignments.values()].map((assignment): PartitionStatus => {
       const { high } = this.consumer.watermarks(assignment)
@@ -490,10 +486,6 @@ export class Supervisor implements Status {
       if (readUntil(assignment) >= stableEnd) assignment.caughtUpAtMs = Date.now()
     }
   }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic}/${partition}`
 }
 
 function hex(bytes: Uint8Array): string {

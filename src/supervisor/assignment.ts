@@ -1,5 +1,6 @@
 // A partition that is assigned to this process: who serves it, and how it stands.
 
+import type { Counters } from '../metrics/counters.ts'
 import type { TopicPartition } from '../rdkafka/topic-partition-list.ts'
 import type { PartitionStatus } from '../status.ts'
 import type { WorkerThread } from '../worker-thread.ts'
@@ -14,6 +15,23 @@ export type Assignment = TopicPartition & {
   waitsFor: string
   /** Settles when the worker has let go for good. */
   released: Promise<void>
+}
+
+/** What tells it from the others. */
+export function keyOf({ topic, partition }: TopicPartition): string {
+  return `${topic}/${partition}`
+}
+
+/** Sets what belongs to a partition anew, for one that is assigned now. */
+export function resetCounters(counters: Counters): void {
+  counters.set('firstOffset', -1)
+  counters.set('position', -1)
+  counters.set('committed', -1)
+  counters.set('endReached', -1)
+  counters.set('firstDecisionAtMs', 0)
+  counters.set('recordAtMs', 0)
+  counters.set('assignedAtMs', Date.now())
+  counters.set('progressAtMs', Date.now())
 }
 
 /** How it stands, but for whether that is well. */

@@ -46,7 +46,6 @@ function statusOf(parts: Partial<Status> & { all?: PartitionStatus[] } = {}): St
     partitions: () => parts.all ?? [PARTITION],
     counters: () => [counters],
     samples: () => [],
-    columns: [],
     ...parts,
   }
 }

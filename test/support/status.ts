@@ -29,6 +29,7 @@ export function partition(number: number, parts: Partial<PartitionStatus> = {}):
     stage: 'produce',
     progressAgoMs: 40,
     firstDecisionMs: 130,
+    waitsFor: '',
     healthy: true,
     ...parts,
   }
@@ -75,7 +76,6 @@ export class FakeWorker {
       policy: { name: program.policyName, hash: hex(program.policyHash) },
       reasons: program.reasons,
       rebalances: 0,
-      columns: program.columns,
       partitions: () => partitions,
       counters: () => [this.counters],
       samples: () => [this.ring],
