@@ -4,7 +4,7 @@
 
 import { OperatingError, assert, messageOf } from './errors.ts'
 import type { Log } from './log.ts'
-import type { Counters } from './metrics/counters.ts'
+import type { Counters, Stage } from './metrics/counters.ts'
 import type { WorkerSettings } from './protocol.ts'
 import { Consumer } from './rdkafka/consumer.ts'
 import { ERR_ALL_BROKERS_DOWN, ERR_UNKNOWN_TOPIC_OR_PARTITION } from './rdkafka/error.ts'
@@ -14,11 +14,12 @@ import type { Program } from './scorer/program.ts'
 import type { PartitionStatus, Phase, Status } from './status.ts'
 import { EventLog, levelOf } from './supervisor/event-log.ts'
 import { Membership } from './supervisor/membership.ts'
-import { noteStableEnd, statusOf } from './supervisor/progress.ts'
+import { ProgressWatch, noteStableEnd, statusOf } from './supervisor/progress.ts'
 import { METADATA_PAUSE_MS, Topics } from './supervisor/topics.ts'
 import { WorkerPool } from './supervisor/worker-pool.ts'
 
 const POLL_INTERVAL_MS = 10
+const WATCH_INTERVAL_MS = 500
 
 export type SupervisorOptions = {
   program: Program
@@ -38,7 +39,7 @@ export type SupervisorOptions = {
 
 export class Supervisor implements Status {
   phase: Phase = 'starting'
-  notReady = 'starting'
+  private waitsFor = 'starting'
   rebalances = 0
   readonly version: Status['version']
   private readonly options: SupervisorOptions
@@ -48,9 +49,11 @@ export class Supervisor implements Status {
   private readonly topics: Topics
   private readonly pool: WorkerPool
   private readonly membership: Membership
+  private readonly watch: ProgressWatch
+  private readonly stallMsMax: number
   /** Whether all connections are lost, so that no progress is nobody's fault here. */
   private brokersDown = false
-  private poller: ReturnType<typeof setInterval> | undefined
+  private readonly timers: ReturnType<typeof setInterval>[] = []
 
   constructor(options: SupervisorOptions) {
     const { consumer, worker, log, applicationsTopic: applications } = options
@@ -61,24 +64,34 @@ export class Supervisor implements Status {
     this.consumer = new Consumer(consumer)
     const { decisionsTopic: decisions, deadLettersTopic: deadLetters } = worker.commits
     const names = { applications, decisions, deadLetters }
-    this.topics = new Topics(this.consumer, names, consumer['bootstrap.servers'])
+    this.topics = new Topics(this.consumer, names, consumer['bootstrap.servers'], log)
     const fail = (message: string) => this.fail(message)
     this.pool = new WorkerPool(options.program, options, this.events, fail)
-    const deadLettersPartitions = () => this.topics.deadLettersPartitions
-    const context = { consumer: this.consumer, log, deadLettersPartitions, fail }
+    const context = { consumer: this.consumer, log, topics: this.topics, fail }
     this.membership = new Membership(this.pool, context, options.shutdownTimeoutMs)
+    // What is decided may wait that long for its commit.
+    const stallMsMax = options.progressTimeoutMs + worker.commits.commitIntervalMs
+    const restartMsMax = options.progressTimeoutMs + 2 * worker.commits.timeoutMs
+    this.watch = new ProgressWatch({ stallMsMax, restartMsMax }, this.membership, log, fail)
+    this.stallMsMax = stallMsMax
+  }
+
+  /** Why the process is not ready, or '' when it is. */
+  get notReady(): string {
+    return this.waitsFor || this.topics.tooFew
   }
 
   /** Starts workers, waits for the topics, joins the group. Resolves when the group is joined. */
   async start(): Promise<void> {
-    this.poller = setInterval(() => this.poll(), POLL_INTERVAL_MS)
+    this.timers.push(setInterval(() => this.poll(), POLL_INTERVAL_MS))
+    this.timers.push(setInterval(() => this.watchProgress(), WATCH_INTERVAL_MS))
     await this.pool.prestart(this.options.prestart)
     if (this.isStopping()) return
     this.phase = 'waiting'
     await this.waitForTopics()
     if (this.isStopping()) return
     this.phase = 'joining'
-    this.notReady = 'joining the group'
+    this.waitsFor = 'joining the group'
     this.consumer.subscribe(this.options.applicationsTopic)
   }
 
@@ -104,8 +117,8 @@ export class Supervisor implements Status {
     while (!this.isStopping()) {
       const missing = this.topics.missing()
       if (missing === '') return
-      if (missing !== this.notReady) this.log.warn(missing)
-      this.notReady = missing
+      if (missing !== this.waitsFor) this.log.warn(missing)
+      this.waitsFor = missing
       await Bun.sleep(METADATA_PAUSE_MS)
     }
   }
@@ -168,8 +181,8 @@ export class Supervisor implements Status {
     if (this.brokersDown || this.phase !== 'running') return
     this.brokersDown = true
     const brokers = this.options.consumer['bootstrap.servers']
-    this.notReady = `no broker answers at ${brokers}`
-    this.log.warn(this.notReady)
+    this.waitsFor = `no broker answers at ${brokers}`
+    this.log.warn(this.waitsFor)
     void this.waitForBrokers()
   }
 
@@ -179,7 +192,7 @@ export class Supervisor implements Status {
     } while (!this.isStopping() && !this.topics.answers())
     this.brokersDown = false
     if (this.isStopping()) return
-    this.notReady = ''
+    this.waitsFor = ''
     this.log.info('a broker answers again')
   }
 
@@ -187,16 +200,14 @@ export class Supervisor implements Status {
     this.membership.assign(partitions)
     if (this.isStopping()) return
     this.phase = 'running'
-    this.notReady = ''
-    this.checkPartitionCounts(partitions)
+    this.waitsFor = ''
   }
 
-  /** Topics may have grown since the start. */
-  private checkPartitionCounts(partitions: readonly TopicPartition[]): void {
-    const { decisionsPartitions } = this.topics
-    const isNew = partitions.some(({ partition }) => partition >= decisionsPartitions)
-    const missing = isNew ? this.topics.missing() : ''
-    if (missing !== '') this.fail(missing)
+  /** When no broker answers, nothing of ours can be mended. */
+  private watchProgress(): void {
+    if (this.phase !== 'running' || this.brokersDown) return
+    // Who leads what may have changed without librdkafka noticing: a broker that hangs says nothing.
+    if (this.watch.look()) this.topics.answers()
   }
 
   // ---- End
@@ -211,7 +222,7 @@ export class Supervisor implements Status {
     assert(this.phase !== 'stopping', 'stop is called once')
     const joined = this.phase === 'joining' || this.phase === 'running'
     this.phase = 'stopping'
-    this.notReady = 'stopping'
+    this.waitsFor = 'stopping'
     const deadline = Date.now() + this.options.shutdownTimeoutMs
     this.membership.drain()
     if (joined) this.consumer.startClosing()
@@ -220,7 +231,7 @@ export class Supervisor implements Status {
       this.poll()
       await Bun.sleep(POLL_INTERVAL_MS)
     }
-    clearInterval(this.poller)
+    for (const timer of this.timers) clearInterval(timer)
     this.consumer.destroy()
     this.phase = 'stopped'
     return true
@@ -251,12 +262,16 @@ export class Supervisor implements Status {
     return this.pool.program.reasons
   }
 
+  get wedged(): ReadonlyMap<Stage, number> {
+    return this.watch.wedged
+  }
+
   counters(): readonly Counters[] {
     return this.pool.counters()
   }
 
   partitions(): PartitionStatus[] {
-    const stallMsMax = this.brokersDown ? Infinity : this.options.progressTimeoutMs
+    const stallMsMax = this.brokersDown ? Infinity : this.stallMsMax
     const statuses = this.membership.all().map((a) => statusOf(a, this.consumer, stallMsMax))
     return statuses.sort((a, b) => a.partition - b.partition)
   }

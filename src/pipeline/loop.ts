@@ -7,6 +7,7 @@ import { OperatingError, messageOf } from '../errors.ts'
 import {
   COMMAND_ABANDON,
   COMMAND_DRAIN,
+  COMMAND_RESTART,
   COMMAND_RUN,
   type Counters,
   type Timed,
@@ -49,8 +50,8 @@ export type LoopHooks = {
   challenger: Challenger
 }
 
-/** How a loop ended: all committed, or given up because the partition was lost. */
-export type LoopEnd = 'drained' | 'abandoned'
+/** How a loop ended: all committed, given up as the partition was lost, or to be begun anew. */
+export type LoopEnd = 'drained' | 'abandoned' | 'restart'
 
 export class PartitionLoop {
   private engine: Engine
@@ -64,6 +65,8 @@ export class PartitionLoop {
   private readonly tally: Tally
   private collectedAtMs = Date.now()
   private failures = 0
+  /** Committed offset when all earlier owners had been fenced; negative when there was none. */
+  private startOffset = -1
   /** Bytes of key and value up to which dead letters go whole; learnt when one is refused. */
   private letterBytesMax = Number.POSITIVE_INFINITY
   /** The largest that was sent whole since the last commit. */
@@ -106,6 +109,7 @@ export class PartitionLoop {
         return this.serve(delivery)
       } catch (error) {
         if (counters.command === COMMAND_ABANDON) return 'abandoned'
+        if (counters.command === COMMAND_RESTART) return 'restart'
         this.recover(error, 'the producer is made anew')
       } finally {
         delivery?.close()
@@ -129,10 +133,13 @@ export class PartitionLoop {
           this.commit(delivery, true)
           return 'drained'
         }
+        // The next producer fences this one, which ends its transaction: no time to lose with it.
+        if (command === COMMAND_RESTART) return 'restart'
         this.step(delivery)
       } catch (error) {
         if (isFatal(error)) throw error
         if (counters.command === COMMAND_ABANDON) continue
+        if (counters.command === COMMAND_RESTART) continue
         counters.stage = 'abort'
         counters.add('aborts', 1)
         delivery.abort()
@@ -185,7 +192,8 @@ export class PartitionLoop {
       while (done < taken) {
         const count = this.gather(done, taken)
         if (count === 0) this.notice(source.notice(done))
-        else this.decide(delivery, done, count)
+        else if (this.isDue(source.recordOffset(done))) this.decide(delivery, done, count)
+        else break
         records += count
         const next = done + Math.max(1, count)
         source.release(done, next)
@@ -197,6 +205,23 @@ export class PartitionLoop {
     return records
   }
 
+  /**
+   * Whether reading may begin with this record. Not when its outcome was committed meanwhile:
+   * 1. The partition is assigned; librdkafka asks for the committed offset and starts to fetch.
+   * 2. The owner before, slow but not fenced yet, commits a last transaction.
+   * 3. Our producer is initialised: from here on the owner before is fenced.
+   */
+  private isDue(recordOffset: number): boolean {
+    const { counters, source, startOffset } = this
+    if (counters.get('firstOffset') >= 0) return true
+    if (recordOffset < startOffset) {
+      source.seek(startOffset, this.settings.timeoutMs)
+      return false
+    }
+    counters.set('firstOffset', recordOffset)
+    return true
+  }
+
   private gather(from: number, until: number): number {
     const { counters, engine, source } = this
     counters.stage = 'gather'
@@ -206,7 +231,6 @@ export class PartitionLoop {
       const first = source.gatherOffsets(from, count)
       if (first >= 0) engine.setFirstOffset(BigInt(first))
       else engine.useOffsets()
-      if (counters.get('firstOffset') < 0) counters.set('firstOffset', source.recordOffset(from))
       this.lap('gather', started)
     }
     return count
@@ -322,14 +346,25 @@ export class PartitionLoop {
     }
   }
 
-  /** Back to the committed offset, or to the first one read when nothing is committed yet. */
+  /**
+   * Back to the committed offset, or to the first one read when nothing is committed yet. Before
+   * anything was read, only sees from where on to read.
+   */
   private rewind(): void {
-    const firstOffset = this.counters.get('firstOffset')
-    if (firstOffset < 0) return
-    this.counters.stage = 'rewind'
+    const { counters, source } = this
+    const { timeoutMs } = this.settings
+    counters.stage = 'rewind'
     this.tally.clear()
-    const offset = this.source.rewind(firstOffset, this.settings.timeoutMs)
-    this.counters.set('position', offset)
+    const firstOffset = counters.get('firstOffset')
+    const committed = source.committed(timeoutMs)
+    if (firstOffset < 0) {
+      this.startOffset = committed
+      return
+    }
+    const offset = committed >= 0 ? committed : firstOffset
+    source.seek(offset, timeoutMs)
+    counters.set('committed', offset)
+    counters.set('position', offset)
   }
 
   /** Logs a failure and waits before the next try, ever longer; gives up after FAILURES_MAX. */

@@ -1,21 +1,29 @@
-// An assigned partition: which worker serves it, and how far it was seen to be.
+// An assigned partition: the worker that serves it, until it is told to let go or nothing helps.
 
 import type { Log } from '../log.ts'
-import { COMMAND_RUN } from '../metrics/counters.ts'
+import { COMMAND_RESTART, COMMAND_RUN } from '../metrics/counters.ts'
 import type { Consumer } from '../rdkafka/consumer.ts'
 import type { TopicPartition } from '../rdkafka/topic-partition-list.ts'
-import type { ServeEnd, WorkerThread } from '../worker-thread.ts'
+import type { WorkerThread } from '../worker-thread.ts'
+import type { Topics } from './topics.ts'
 
 /** Restarts of a partition without progress between them, before the process gives up. */
 const RESTARTS_MAX = 5
 const RESTART_PAUSE_FIRST_MS = 500
+/** How often a partition that waits looks whether its decisions have a place. */
+const PLACE_PAUSE_MS = 100
 
 export type Assignment = TopicPartition & {
   thread: WorkerThread
   /** Date.now() when it was last seen to have read all that is committed. */
   caughtUpAtMs: number
   queue: number
+  /** Restarts since the last commit. */
   restarts: number
+  /** Committed records when it was last begun anew. */
+  recordsAtRestart: number
+  /** Date.now() when it was told to begin anew as it made no progress; 0 when it was not. */
+  restartAskedAtMs: number
   /** Settles when the worker has let go for good. */
   released: Promise<void>
 }
@@ -40,7 +48,7 @@ export function resetCounters({ counters }: WorkerThread): void {
 export type ServeContext = {
   consumer: Consumer
   log: Log
-  deadLettersPartitions(): number
+  topics: Topics
   /** Told when the partition cannot be served, whatever is tried. */
   fail(message: string): void
 }
@@ -48,38 +56,58 @@ export type ServeContext = {
 /** Has a worker serve the partition, again after a failure, until it is told to let go. */
 export async function serve(assignment: Assignment, context: ServeContext): Promise<void> {
   const { thread, queue, topic, partition } = assignment
+  const { counters } = thread
   await thread.ready
+  await untilPlace(assignment, context.topics)
   for (;;) {
-    const records = thread.counters.get('records')
     // A command may have come while the worker started or paused.
-    if (thread.counters.command !== COMMAND_RUN) return
+    if (counters.command === COMMAND_RESTART) counters.command = COMMAND_RUN
+    assignment.restartAskedAtMs = 0
+    if (counters.command !== COMMAND_RUN) return
     const end = await thread.serve({
       consumer: context.consumer.pointer,
       queue,
       topic,
       partition,
-      deadLettersPartitions: context.deadLettersPartitions(),
+      deadLettersPartitions: context.topics.deadLettersPartitions,
     })
-    if (end.end !== 'failed') return
-    if (thread.counters.get('records') > records) assignment.restarts = 0
-    if (!(await mayRestart(assignment, end, context))) return
+    if (end.end === 'drained' || end.end === 'abandoned') return
+    const reason = end.end === 'failed' ? end : { fatal: false, ...NO_PROGRESS }
+    if (!(await mayRestart(assignment, reason, context))) return
   }
+}
+
+const NO_PROGRESS = { code: 'no_progress', message: 'no progress' }
+
+/** A topic may have grown past that of the decisions: the partition waits, nothing is lost. */
+async function untilPlace({ thread, partition }: Assignment, topics: Topics): Promise<void> {
+  const { counters } = thread
+  while (counters.command === COMMAND_RUN && !topics.hasPlaceFor(partition)) {
+    counters.stage = 'waiting'
+    await Bun.sleep(PLACE_PAUSE_MS)
+  }
+  counters.set('assignedAtMs', Date.now())
+  counters.set('progressAtMs', Date.now())
 }
 
 /** Pauses before a restart; false, and the end of the process, when none would help. */
 async function mayRestart(
   assignment: Assignment,
-  end: Extract<ServeEnd, { end: 'failed' }>,
+  { fatal, code, message }: { fatal: boolean; code: string; message: string },
   context: ServeContext,
 ): Promise<boolean> {
-  const { topic, partition } = assignment
+  const { topic, partition, thread } = assignment
+  const records = thread.counters.get('records')
+  if (records > assignment.recordsAtRestart) assignment.restarts = 0
+  assignment.recordsAtRestart = records
   assignment.restarts++
-  const fields = { topic, partition, code: end.code, restarts: assignment.restarts }
-  context.log.error(fields, `the partition's worker failed: ${end.message}`)
-  if (end.fatal || assignment.restarts > RESTARTS_MAX) {
-    context.fail(`partition ${partition} of ${topic} cannot be served: ${end.message}`)
+  const { restarts } = assignment
+  context.log.error({ topic, partition, code, restarts }, `the partition's worker: ${message}`)
+  if (fatal || restarts > RESTARTS_MAX) {
+    context.fail(`partition ${partition} of ${topic} cannot be served: ${message}`)
     return false
   }
-  await Bun.sleep(RESTART_PAUSE_FIRST_MS * 2 ** (assignment.restarts - 1))
+  await Bun.sleep(RESTART_PAUSE_FIRST_MS * 2 ** (restarts - 1))
+  thread.counters.set('progressAtMs', Date.now())
   return true
 }

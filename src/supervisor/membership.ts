@@ -2,7 +2,7 @@
 
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { COMMAND_ABANDON, COMMAND_DRAIN } from '../metrics/counters.ts'
+import { COMMAND_ABANDON, COMMAND_DRAIN, COMMAND_RESTART } from '../metrics/counters.ts'
 import type { Consumer } from '../rdkafka/consumer.ts'
 import type { TopicPartition } from '../rdkafka/topic-partition-list.ts'
 import { type Assignment, type ServeContext, keyOf, resetCounters, serve } from './assignment.ts'
@@ -50,6 +50,8 @@ export class Membership {
         caughtUpAtMs: Date.now(),
         queue: queues[i]!,
         restarts: 0,
+        recordsAtRestart: thread.counters.get('records'),
+        restartAskedAtMs: 0,
         released: Promise.resolve(),
       }
       assignment.released = serve(assignment, this.context)
@@ -99,6 +101,12 @@ export class Membership {
   /** Has all workers finish their batch, commit and let go. */
   drain(): void {
     for (const assignment of this.assignments.values()) this.command(assignment, COMMAND_DRAIN)
+  }
+
+  /** Has one partition's worker give up what is not committed and begin anew. */
+  restart(assignment: Assignment): void {
+    assignment.restartAskedAtMs = Date.now()
+    this.command(assignment, COMMAND_RESTART)
   }
 
   /** Has workers that wait for records look at their commands. */

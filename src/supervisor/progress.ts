@@ -1,25 +1,37 @@
-// Progress of a partition: how far behind it is, and for how long it has not moved.
+// Progress of a partition: how far behind it is, and for how long it has not moved. One that has
+// something to do and does not move is wedged, and begun anew alone.
 
+import type { Log } from '../log.ts'
+import { COMMAND_RESTART, type Stage } from '../metrics/counters.ts'
 import type { Consumer } from '../rdkafka/consumer.ts'
 import type { PartitionStatus } from '../status.ts'
 import type { Assignment } from './assignment.ts'
+import type { Membership } from './membership.ts'
 
-/** Milliseconds without progress while there was something to read. */
+/** Milliseconds without progress while there was something to do. */
 function stalledMs({ thread, caughtUpAtMs }: Assignment): number {
-  return Date.now() - Math.max(caughtUpAtMs, thread.counters.get('progressAtMs'))
+  const { counters } = thread
+  // For the decisions' topic to grow: that is said elsewhere, and no restart helps.
+  if (counters.stage === 'waiting') return 0
+  return Date.now() - Math.max(caughtUpAtMs, counters.get('progressAtMs'))
 }
 
 /**
- * Sees whether the partition has read all that can be read. The high watermark does not tell:
+ * Sees whether the partition has committed all that can be read. The high watermark does not tell:
  * records of a transaction that is still open lie below it.
  */
 export function noteStableEnd(assignment: Assignment, stableEnd: number): void {
-  if (readUpTo(assignment) >= stableEnd) assignment.caughtUpAtMs = Date.now()
+  if (readUpTo(assignment) < stableEnd || hasUncommitted(assignment)) return
+  assignment.caughtUpAtMs = Date.now()
 }
 
 /** The end last reached counts as read: behind it may lie control records, never fetched. */
 function readUpTo({ thread: { counters } }: Assignment): number {
   return Math.max(counters.get('position'), counters.get('endReached'))
+}
+
+function hasUncommitted({ thread: { counters } }: Assignment): boolean {
+  return counters.get('position') > counters.get('committed')
 }
 
 function lagOf(assignment: Assignment, consumer: Consumer): number | undefined {
@@ -40,6 +52,7 @@ export function statusOf(
   const { topic, partition, thread } = assignment
   const { counters } = thread
   const lag = lagOf(assignment, consumer)
+  const isIdle = lag === 0 && !hasUncommitted(assignment)
   const firstDecisionAtMs = counters.get('firstDecisionAtMs')
   const firstDecisionMs =
     firstDecisionAtMs > 0 ? firstDecisionAtMs - counters.get('assignedAtMs') : undefined
@@ -52,6 +65,67 @@ export function statusOf(
     stage: counters.stage,
     progressAgoMs: Date.now() - counters.get('progressAtMs'),
     firstDecisionMs,
-    healthy: lag === 0 || stalledMs(assignment) <= stallMsMax,
+    healthy: isIdle || stalledMs(assignment) <= stallMsMax,
+  }
+}
+
+export type WatchOptions = {
+  /** How long a partition may have something to do and not move. */
+  stallMsMax: number
+  /** How long a worker may take to begin anew: a call to a broker cannot be interrupted. */
+  restartMsMax: number
+}
+
+/** Has wedged partitions begin anew, each alone. */
+export class ProgressWatch {
+  /** Partitions found wedged, by the stage they hung in. */
+  readonly wedged = new Map<Stage, number>()
+  private readonly options: WatchOptions
+  private readonly membership: Membership
+  private readonly log: Log
+  private readonly fail: (message: string) => void
+
+  /** @param fail  told when a worker does not even begin anew */
+  constructor(
+    options: WatchOptions,
+    membership: Membership,
+    log: Log,
+    fail: (message: string) => void,
+  ) {
+    this.options = options
+    this.membership = membership
+    this.log = log
+    this.fail = fail
+  }
+
+  /** @returns whether one was found wedged just now */
+  look(): boolean {
+    let found = false
+    for (const assignment of this.membership.all()) {
+      const isLeaving = assignment.thread.counters.command > COMMAND_RESTART
+      if (isLeaving) continue
+      if (assignment.restartAskedAtMs > 0) this.checkRestart(assignment)
+      else if (stalledMs(assignment) > this.options.stallMsMax) {
+        this.restart(assignment)
+        found = true
+      }
+    }
+    return found
+  }
+
+  private restart(assignment: Assignment): void {
+    const { topic, partition, thread } = assignment
+    const { stage } = thread.counters
+    this.wedged.set(stage, (this.wedged.get(stage) ?? 0) + 1)
+    const { stallMsMax } = this.options
+    const fields = { topic, partition, stage }
+    this.log.error(fields, `no progress for ${stallMsMax} ms: the partition is begun anew`)
+    this.membership.restart(assignment)
+  }
+
+  private checkRestart({ partition, topic, thread, restartAskedAtMs }: Assignment): void {
+    if (Date.now() - restartAskedAtMs <= this.options.restartMsMax) return
+    const { stage } = thread.counters
+    this.fail(`partition ${partition} of ${topic} hangs (${stage}) and cannot be begun anew`)
   }
 }
