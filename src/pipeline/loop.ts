@@ -33,6 +33,8 @@ const BACKOFF_STEP_MS = 20
  * 30 MB of them gather in every thread before it collects by itself.
  */
 const COLLECT_INTERVAL_MS = 15_000
+/** First turn of asking for the group's offset. */
+const ASK_FIRST_MS = 1000
 const TOO_LARGE = 'MSG_SIZE_TOO_LARGE'
 /** A little below Kafka's default of max.message.bytes, 1,048,588: headers take room as well. */
 const BROKER_MESSAGE_BYTES = 1_040_000
@@ -105,7 +107,7 @@ export class PartitionLoop {
       try {
         delivery = this.makeDelivery()
         delivery.start()
-        this.rewind()
+        if (counters.command === COMMAND_RUN) this.rewind()
         return this.serve(delivery)
       } catch (error) {
         if (counters.command === COMMAND_ABANDON) return 'abandoned'
@@ -356,7 +358,7 @@ export class PartitionLoop {
     counters.stage = 'rewind'
     this.tally.clear()
     const firstOffset = counters.get('firstOffset')
-    const committed = source.committed(timeoutMs)
+    const committed = this.committed()
     if (firstOffset < 0) {
       this.startOffset = committed
       return
@@ -365,6 +367,24 @@ export class PartitionLoop {
     source.seek(offset, timeoutMs)
     counters.set('committed', offset)
     counters.set('position', offset)
+  }
+
+  /**
+   * The group's offset. Asked for in turns that grow, so that commands are seen in between: a
+   * consumer that is closing does not answer any more.
+   */
+  private committed(): number {
+    const { counters, settings, source } = this
+    const deadline = Date.now() + settings.timeoutMs
+    for (let turnMs = ASK_FIRST_MS; ; turnMs *= 2) {
+      const leftMs = Math.max(0, deadline - Date.now())
+      try {
+        return source.committed(Math.min(turnMs, leftMs))
+      } catch (error) {
+        const isLast = turnMs >= leftMs || counters.command !== COMMAND_RUN
+        if (isLast || !(error instanceof OperatingError) || error.kind !== 'retriable') throw error
+      }
+    }
   }
 
   /** Logs a failure and waits before the next try, ever longer; gives up after FAILURES_MAX. */
