@@ -67,12 +67,12 @@ export class Supervisor implements Status {
     this.topics = new Topics(this.consumer, names, consumer['bootstrap.servers'], log)
     const fail = (message: string) => this.fail(message)
     this.pool = new WorkerPool(options.program, options, this.events, fail)
-    const context = { consumer: this.consumer, log, topics: this.topics, fail }
-    this.membership = new Membership(this.pool, context, options.shutdownTimeoutMs)
+    const { pool, topics } = this
+    const context = { consumer: this.consumer, pool, log, topics, fail }
+    this.membership = new Membership(context, options.shutdownTimeoutMs)
     // What is decided may wait that long for its commit.
     const stallMsMax = options.progressTimeoutMs + worker.commits.commitIntervalMs
-    const restartMsMax = options.progressTimeoutMs + 2 * worker.commits.timeoutMs
-    this.watch = new ProgressWatch({ stallMsMax, restartMsMax }, this.membership, log, fail)
+    this.watch = new ProgressWatch(stallMsMax, this.membership, log)
     this.stallMsMax = stallMsMax
   }
 
@@ -206,7 +206,7 @@ export class Supervisor implements Status {
   /** When no broker answers, nothing of ours can be mended. */
   private watchProgress(): void {
     if (this.phase !== 'running' || this.brokersDown) return
-    // Who leads what may have changed without librdkafka noticing: a broker that hangs says nothing.
+    // Who leads what may have changed unnoticed: a broker that hangs says nothing.
     if (this.watch.look()) this.topics.answers()
   }
 

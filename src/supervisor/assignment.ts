@@ -1,11 +1,12 @@
 // An assigned partition: the worker that serves it, until it is told to let go or nothing helps.
 
 import type { Log } from '../log.ts'
-import { COMMAND_RESTART, COMMAND_RUN } from '../metrics/counters.ts'
+import { COMMAND_ABANDON, COMMAND_RESTART, COMMAND_RUN } from '../metrics/counters.ts'
 import type { Consumer } from '../rdkafka/consumer.ts'
 import type { TopicPartition } from '../rdkafka/topic-partition-list.ts'
-import type { WorkerThread } from '../worker-thread.ts'
+import type { ServeEnd, WorkerThread } from '../worker-thread.ts'
 import type { Topics } from './topics.ts'
+import type { WorkerPool } from './worker-pool.ts'
 
 /** Restarts of a partition without progress between them, before the process gives up. */
 const RESTARTS_MAX = 5
@@ -24,6 +25,8 @@ export type Assignment = TopicPartition & {
   recordsAtRestart: number
   /** Date.now() when it was told to begin anew as it made no progress; 0 when it was not. */
   restartAskedAtMs: number
+  /** Has another worker take over from one that hangs. */
+  leave: () => void
   /** Settles when the worker has let go for good. */
   released: Promise<void>
 }
@@ -47,6 +50,7 @@ export function resetCounters({ counters }: WorkerThread): void {
 
 export type ServeContext = {
   consumer: Consumer
+  pool: WorkerPool
   log: Log
   topics: Topics
   /** Told when the partition cannot be served, whatever is tried. */
@@ -55,29 +59,61 @@ export type ServeContext = {
 
 /** Has a worker serve the partition, again after a failure, until it is told to let go. */
 export async function serve(assignment: Assignment, context: ServeContext): Promise<void> {
-  const { thread, queue, topic, partition } = assignment
-  const { counters } = thread
-  await thread.ready
+  await assignment.thread.ready
   await untilPlace(assignment, context.topics)
   for (;;) {
+    const { counters } = assignment.thread
     // A command may have come while the worker started or paused.
     if (counters.command === COMMAND_RESTART) counters.command = COMMAND_RUN
     assignment.restartAskedAtMs = 0
     if (counters.command !== COMMAND_RUN) return
-    const end = await thread.serve({
-      consumer: context.consumer.pointer,
-      queue,
-      topic,
-      partition,
-      deadLettersPartitions: context.topics.deadLettersPartitions,
-    })
+    const end = await serveOnce(assignment, context)
     if (end.end === 'drained' || end.end === 'abandoned') return
     const reason = end.end === 'failed' ? end : { fatal: false, ...NO_PROGRESS }
-    if (!(await mayRestart(assignment, reason, context))) return
+    const mayGoOn = await mayRestart(assignment, reason, context)
+    if (end.end === 'left') await takeOver(assignment, end.serving, context.pool)
+    if (!mayGoOn) return
   }
 }
 
 const NO_PROGRESS = { code: 'no_progress', message: 'no progress' }
+
+/** A worker that hangs is left behind: its end comes when it comes. */
+type Left = { end: 'left'; serving: Promise<ServeEnd> }
+
+async function serveOnce(
+  assignment: Assignment,
+  { consumer, topics }: ServeContext,
+): Promise<ServeEnd | Left> {
+  const { thread, queue, topic, partition } = assignment
+  const { deadLettersPartitions } = topics
+  const where = { consumer: consumer.pointer, queue, topic, partition, deadLettersPartitions }
+  const serving = thread.serve(where)
+  const { promise: left, resolve } = Promise.withResolvers<Left>()
+  assignment.leave = () => resolve({ end: 'left', serving })
+  return Promise.race([serving, left])
+}
+
+/**
+ * Has another worker go on. No call into librdkafka can be interrupted, and one of them may hang
+ * for ever when the group's coordinator goes away (confluentinc/librdkafka#5456, #5511). The next
+ * producer of the partition fences the one that is left behind, and what it read is read again.
+ */
+async function takeOver(
+  assignment: Assignment,
+  serving: Promise<ServeEnd>,
+  pool: WorkerPool,
+): Promise<void> {
+  const old = assignment.thread
+  old.counters.command = COMMAND_ABANDON
+  void serving.then(() => pool.giveBack(old))
+  const thread = pool.take()
+  resetCounters(thread)
+  thread.counters.set('firstOffset', old.counters.get('firstOffset'))
+  assignment.thread = thread
+  assignment.recordsAtRestart = thread.counters.get('records')
+  await thread.ready
+}
 
 /** A topic may have grown past that of the decisions: the partition waits, nothing is lost. */
 async function untilPlace({ thread, partition }: Assignment, topics: Topics): Promise<void> {

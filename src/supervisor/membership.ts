@@ -17,9 +17,9 @@ export class Membership {
   private readonly assignments = new Map<string, Assignment>()
 
   /** @param releaseTimeoutMs  longest that workers may take to let go of revoked partitions */
-  constructor(pool: WorkerPool, context: ServeContext, releaseTimeoutMs: number) {
+  constructor(context: ServeContext, releaseTimeoutMs: number) {
     this.consumer = context.consumer
-    this.pool = pool
+    this.pool = context.pool
     this.context = context
     this.log = context.log
     this.releaseTimeoutMs = releaseTimeoutMs
@@ -52,6 +52,7 @@ export class Membership {
         restarts: 0,
         recordsAtRestart: thread.counters.get('records'),
         restartAskedAtMs: 0,
+        leave: () => undefined,
         released: Promise.resolve(),
       }
       assignment.released = serve(assignment, this.context)

@@ -8,6 +8,9 @@ import type { PartitionStatus } from '../status.ts'
 import type { Assignment } from './assignment.ts'
 import type { Membership } from './membership.ts'
 
+/** Longest that a worker may take to see that it shall begin anew. */
+const RESTART_MS_MAX = 5000
+
 /** Milliseconds without progress while there was something to do. */
 function stalledMs({ thread, caughtUpAtMs }: Assignment): number {
   const { counters } = thread
@@ -69,33 +72,19 @@ export function statusOf(
   }
 }
 
-export type WatchOptions = {
-  /** How long a partition may have something to do and not move. */
-  stallMsMax: number
-  /** How long a worker may take to begin anew: a call to a broker cannot be interrupted. */
-  restartMsMax: number
-}
-
 /** Has wedged partitions begin anew, each alone. */
 export class ProgressWatch {
   /** Partitions found wedged, by the stage they hung in. */
   readonly wedged = new Map<Stage, number>()
-  private readonly options: WatchOptions
+  private readonly stallMsMax: number
   private readonly membership: Membership
   private readonly log: Log
-  private readonly fail: (message: string) => void
 
-  /** @param fail  told when a worker does not even begin anew */
-  constructor(
-    options: WatchOptions,
-    membership: Membership,
-    log: Log,
-    fail: (message: string) => void,
-  ) {
-    this.options = options
+  /** @param stallMsMax  how long a partition may have something to do and not move */
+  constructor(stallMsMax: number, membership: Membership, log: Log) {
+    this.stallMsMax = stallMsMax
     this.membership = membership
     this.log = log
-    this.fail = fail
   }
 
   /** @returns whether one was found wedged just now */
@@ -105,7 +94,7 @@ export class ProgressWatch {
       const isLeaving = assignment.thread.counters.command > COMMAND_RESTART
       if (isLeaving) continue
       if (assignment.restartAskedAtMs > 0) this.checkRestart(assignment)
-      else if (stalledMs(assignment) > this.options.stallMsMax) {
+      else if (stalledMs(assignment) > this.stallMsMax) {
         this.restart(assignment)
         found = true
       }
@@ -117,15 +106,18 @@ export class ProgressWatch {
     const { topic, partition, thread } = assignment
     const { stage } = thread.counters
     this.wedged.set(stage, (this.wedged.get(stage) ?? 0) + 1)
-    const { stallMsMax } = this.options
+    const { stallMsMax } = this
     const fields = { topic, partition, stage }
     this.log.error(fields, `no progress for ${stallMsMax} ms: the partition is begun anew`)
     this.membership.restart(assignment)
   }
 
-  private checkRestart({ partition, topic, thread, restartAskedAtMs }: Assignment): void {
-    if (Date.now() - restartAskedAtMs <= this.options.restartMsMax) return
+  /** One that does not even begin anew hangs in a call. */
+  private checkRestart(assignment: Assignment): void {
+    const { partition, topic, thread, restartAskedAtMs } = assignment
+    if (Date.now() - restartAskedAtMs <= RESTART_MS_MAX) return
     const { stage } = thread.counters
-    this.fail(`partition ${partition} of ${topic} hangs (${stage}) and cannot be begun anew`)
+    this.log.error({ topic, partition, stage }, 'the worker hangs: another one takes over')
+    assignment.leave()
   }
 }
