@@ -64,7 +64,7 @@ export class Supervisor implements Status {
     this.consumer = new Consumer(consumer)
     const { decisionsTopic: decisions, deadLettersTopic: deadLetters } = worker.commits
     const names = { applications, decisions, deadLetters }
-    this.topics = new Topics(this.consumer, names, consumer['bootstrap.servers'], log)
+    this.topics = new Topics(this.consumer, worker.producer, names, log)
     const fail = (message: string) => this.fail(message)
     this.pool = new WorkerPool(options.program, options, this.events, fail)
     const { pool, topics } = this
@@ -207,7 +207,7 @@ export class Supervisor implements Status {
   private watchProgress(): void {
     if (this.phase !== 'running' || this.brokersDown) return
     // Who leads what may have changed unnoticed: a broker that hangs says nothing.
-    if (this.watch.look()) this.topics.answers()
+    if (this.watch.look()) this.topics.refreshLeaders()
   }
 
   // ---- End
@@ -232,6 +232,7 @@ export class Supervisor implements Status {
       await Bun.sleep(POLL_INTERVAL_MS)
     }
     for (const timer of this.timers) clearInterval(timer)
+    this.topics.close()
     this.consumer.destroy()
     this.phase = 'stopped'
     return true
