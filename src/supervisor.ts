@@ -225,7 +225,13 @@ export class Supervisor implements Status {
     this.waitsFor = 'stopping'
     const deadline = Date.now() + this.options.shutdownTimeoutMs
     this.membership.drain()
-    if (joined) this.consumer.startClosing()
+    try {
+      if (joined) this.consumer.startClosing()
+    } catch (error) {
+      // A static member whose place another has taken is out already, and its workers are fenced.
+      this.log.warn(messageOf(error))
+      return false
+    }
     while (joined && !(this.consumer.isClosed() && this.membership.size === 0)) {
       if (Date.now() > deadline) return false
       this.poll()

@@ -27,6 +27,8 @@ export class Fleet {
   private readonly settings: Record<string, string | number>
   private readonly protocol: Protocol
   private readonly logs: string | undefined
+  /** Names of those that were told to end and have not yet. */
+  private readonly leaving = new Set<string>()
   private started = 0
   private isOver = false
 
@@ -52,12 +54,18 @@ export class Fleet {
   }
 
   /** @param name  of a member that it replaces: with static membership it takes over its place */
-  start(name = `member-${this.members.length + 1}`): void {
+  start(name = this.freeName()): void {
     const identity = this.protocol === 'static' ? { 'group.instance.id': name } : {}
     const worker = new WorkerProcess({ ...this.settings, ...identity })
     const member = { name, worker, isLeaving: false }
     this.members.push(member)
     this.ends.push(this.follow(member, ++this.started))
+  }
+
+  /** The first that no member has; one that is leaving has its own until it is gone. */
+  private freeName(): string {
+    const taken = new Set([...this.names, ...this.leaving])
+    for (let i = 1; ; i++) if (!taken.has(`member-${i}`)) return `member-${i}`
   }
 
   /** Waits for the end of a worker; one that ended by itself is a finding, and is replaced. */
@@ -69,7 +77,10 @@ export class Fleet {
     if (this.logs !== undefined) {
       writeFileSync(join(this.logs, `worker-${number}-${name}.log`), worker.log)
     }
-    if (member.isLeaving) return
+    if (member.isLeaving) {
+      this.leaving.delete(name)
+      return
+    }
     this.members.splice(this.members.indexOf(member), 1)
     const last = worker.log.trimEnd().split('\n').slice(-3).join('\n')
     this.failures.push(`worker ${number} ended by itself with ${code}:\n${last}`)
@@ -80,7 +91,10 @@ export class Fleet {
   private remove(pick: number): Member | undefined {
     const index = Math.floor(pick * this.members.length)
     const [member] = this.members.splice(index, 1)
-    if (member) member.isLeaving = true
+    if (member) {
+      member.isLeaving = true
+      this.leaving.add(member.name)
+    }
     return member
   }
 
