@@ -119,7 +119,8 @@ export class Fleet {
   }
 
   private async end({ worker, name }: Member): Promise<void> {
-    const code = await worker.stop().catch(() => worker.process.kill('SIGKILL'))
+    worker.process.kill('SIGTERM')
+    const code = await worker.exit(STOP_MS_MAX).catch(() => worker.process.kill('SIGKILL'))
     // One that had not even begun knows nothing of an orderly stop.
     if (code === SIGTERM_CODE && !worker.log.includes('listening')) return
     if (code !== 0) this.failures.push(`${name} stopped with ${code ?? 'no exit in time'}`)
