@@ -18,9 +18,11 @@ import {
   DECODE_CHECK_INT,
   DECODE_DECIMAL_BYTES,
   DECODE_DECIMAL_FIXED,
+  DECODE_DIVIDE,
   DECODE_ENUM,
   DECODE_ID_UUID,
   DECODE_MAP,
+  DECODE_MULTIPLY,
   DECODE_SKIP_ARRAY,
   DECODE_SKIP_MAP,
   DECODE_TIME,
@@ -136,6 +138,9 @@ export function decodeOther(step: usize, position: usize, end: usize, row: usize
       return decodeDecimal(step, position, end, row)
     case DECODE_ID_UUID:
       return decodeUuid(position, end, id)
+    case DECODE_MULTIPLY:
+    case DECODE_DIVIDE:
+      return scale(step, position, row)
     default:
       return skip(step, position, end)
   }
@@ -256,6 +261,17 @@ function decodeUuid(position: usize, end: usize, id: usize): u32 {
   store<u32>(id, <u32>text)
   store<u32>(id, <u32>UUID_TEXT_BYTES, 4)
   passTo(position + UUID_BYTES)
+  return STATUS_OK
+}
+
+/** Fills the column of a feature that is in another unit than its field. */
+function scale(step: usize, position: usize, row: usize): u32 {
+  const value = load<f64>(row + <usize>load<u32>(step, STEP_ARGUMENT))
+  const factor = load<f64>(step, STEP_MINIMUM)
+  const isDivided = load<u32>(step, STEP_CODE) == DECODE_DIVIDE
+  const scaled = isDivided ? value / factor : value * factor
+  store<f64>(row + <usize>load<u32>(step, STEP_COLUMN), scaled)
+  passTo(position)
   return STATUS_OK
 }
 

@@ -6,8 +6,10 @@ import { isUtf8, forgetVarint, readVarint, varintEnd, varintStart, zigzagDecode 
 import { badVarint, fail, faultAt, truncated } from './decode-fault'
 import { decodeOther, lastStep, startRecord, useContext } from './decode-other'
 import { passTo, passed, skip } from './decode-skip'
+import { bodyAt, frameByHeader, frameByValue, framedWriter, framingStatus, nameAt } from './framing'
 import {
   CONTEXT_FAULTS,
+  CONTEXT_HEADERS,
   CONTEXT_IDS,
   CONTEXT_ROWS,
   CONTEXT_ROW_BYTES,
@@ -36,6 +38,9 @@ import {
   DECODE_SKIP_FIXED,
   DECODE_SKIP_NOTHING,
   DECODE_SKIP_VARINT,
+  HEADER_BYTES,
+  HEADER_KIND,
+  HEADER_NONE,
   ID_BYTES_MAX,
   INT_VARINT_BYTES,
   LONG_VARINT_BYTES,
@@ -44,7 +49,6 @@ import {
   STATUS_BAD_STRING,
   STATUS_IMPOSSIBLE_VALUE,
   STATUS_INCOMPATIBLE_SCHEMA,
-  STATUS_UNKNOWN_FRAMING,
   STATUS_OK,
   STATUS_TRAILING_BYTES,
   STATUS_UNKNOWN_SCHEMA,
@@ -75,41 +79,54 @@ export function decode(context: usize, n: i32): i32 {
   const statuses = <usize>load<u32>(context, CONTEXT_STATUSES)
   const faults = <usize>load<u32>(context, CONTEXT_FAULTS)
   const writerOf = <usize>load<u32>(context, CONTEXT_WRITER_OF)
+  const headers = <usize>load<u32>(context, CONTEXT_HEADERS)
   let row = <usize>load<u32>(context, CONTEXT_ROWS)
-  let writer = writers
+  // Of the single-object encoding: a batch has few, one behind the other.
+  let last = writers
   let failed = 0
   useContext(context)
   for (let i: usize = 0; i < <usize>n; i++) {
     const start = <usize>load<u32>(spans + (i << 3))
     const length = load<u32>(spans + (i << 3), 4)
     let status = <u32>STATUS_OK
-    let fault: u32 = 0
-    if (length < SINGLE_OBJECT_HEADER_BYTES || load<u16>(start) != SINGLE_OBJECT_MARKER) {
-      status = STATUS_UNKNOWN_FRAMING
+    let writer: usize
+    let body: usize
+    let fault: u32
+    if (headers && load<u32>(headers + i * HEADER_BYTES, HEADER_KIND) != HEADER_NONE) {
+      frameByHeader(context, headers + i * HEADER_BYTES)
+      status = framingStatus
+      writer = framedWriter
+      body = start + <usize>bodyAt
+      fault = nameAt
+    } else if (length < SINGLE_OBJECT_HEADER_BYTES || load<u16>(start) != SINGLE_OBJECT_MARKER) {
+      frameByValue(context, start, length)
+      status = framingStatus
+      writer = framedWriter
+      body = start + <usize>bodyAt
+      fault = nameAt
     } else {
       const fingerprint = load<u64>(start, 2)
-      if (writer >= writersEnd || load<u64>(writer, WRITER_FINGERPRINT) != fingerprint) {
-        writer = writers
-        while (writer < writersEnd && load<u64>(writer, WRITER_FINGERPRINT) != fingerprint) {
-          writer += WRITER_BYTES
+      if (last >= writersEnd || load<u64>(last, WRITER_FINGERPRINT) != fingerprint) {
+        last = writers
+        while (last < writersEnd && load<u64>(last, WRITER_FINGERPRINT) != fingerprint) {
+          last += WRITER_BYTES
         }
       }
-      if (writer >= writersEnd) {
-        status = STATUS_UNKNOWN_SCHEMA
-        fault = FINGERPRINT_AT
+      if (last >= writersEnd) status = STATUS_UNKNOWN_SCHEMA
+      writer = last
+      body = start + SINGLE_OBJECT_HEADER_BYTES
+      fault = FINGERPRINT_AT
+    }
+    if (status == STATUS_OK) {
+      const plan = <usize>load<u32>(writer, WRITER_PLAN)
+      store<u32>(writerOf + (i << 2), <u32>writer)
+      if (plan == 0) {
+        status = STATUS_INCOMPATIBLE_SCHEMA
       } else {
-        const plan = <usize>load<u32>(writer, WRITER_PLAN)
-        store<u32>(writerOf + (i << 2), <u32>writer)
-        if (plan == 0) {
-          status = STATUS_INCOMPATIBLE_SCHEMA
-          fault = FINGERPRINT_AT
-        } else {
-          startRecord()
-          forgetVarint()
-          const body = start + SINGLE_OBJECT_HEADER_BYTES
-          status = decodeSteps(plan, body, start + <usize>length, row, ids + (i << 3))
-          if (status != STATUS_OK) fault = <u32>(faultAt - start)
-        }
+        startRecord()
+        forgetVarint()
+        status = decodeSteps(plan, body, start + <usize>length, row, ids + (i << 3))
+        if (status != STATUS_OK) fault = <u32>(faultAt - start)
       }
     }
     store<u32>(statuses + (i << 2), status)

@@ -51,7 +51,18 @@ export const CONTEXT_RESULT = 92
 export const CONTEXT_FAULTS = 96
 /** u32: address of u8[n][36], the ids that are written as 16 bytes and told as text. */
 export const CONTEXT_UUIDS = 100
-export const CONTEXT_BYTES = 104
+/** u32: address of what a record's header names its schema by (HEADER_…), or 0: none is read. */
+export const CONTEXT_HEADERS = 104
+/** u32: addresses of a registry's ids and GUIDs (NAMED_…), each ascending, and how many. */
+export const CONTEXT_REGISTRY_IDS = 108
+export const CONTEXT_REGISTRY_ID_COUNT = 112
+export const CONTEXT_GUIDS = 116
+export const CONTEXT_GUID_COUNT = 120
+/** u32: 1 when a record may start with 0 and a registry's id. */
+export const CONTEXT_USES_REGISTRY = 124
+/** u32: address of the writer entry of records without framing, or 0: there are none. */
+export const CONTEXT_RAW_WRITER = 128
+export const CONTEXT_BYTES = 136
 
 // ---- Result of one batch, written by the module.
 /** u32: decisions encoded, and bytes they take. */
@@ -99,11 +110,32 @@ export const STATUS_INCOMPATIBLE_SCHEMA = 10
 export const STATUS_BAD_SYMBOL = 11
 /** Containers within containers, more than DEPTH_MAX. */
 export const STATUS_TOO_DEEP = 12
+/** The registry's id or GUID is of no schema that was brought so far. */
+export const STATUS_UNKNOWN_ID = 13
+/** The header that names the schema is neither a GUID nor an id. */
+export const STATUS_BAD_HEADER = 14
 
 // ---- Writer schemas: fingerprint and where its decode plan starts (0: cannot be read).
 export const WRITER_FINGERPRINT = 0
 export const WRITER_PLAN = 8
 export const WRITER_BYTES = 16
+
+// ---- Schemas of a registry: what a record names one by, and the writer entry.
+/** u64: of a GUID its first and its last 8 bytes as numbers; the id, and 0. */
+export const NAMED_HIGH = 0
+export const NAMED_LOW = 8
+/** u32: address of the writer entry. */
+export const NAMED_WRITER = 16
+export const NAMED_BYTES = 24
+
+// ---- What a record's header names the schema by: NAMED_HIGH and NAMED_LOW, and u32: HEADER_….
+export const HEADER_KIND = 16
+export const HEADER_BYTES = 24
+export const HEADER_NONE = 0
+export const HEADER_GUID = 1
+export const HEADER_ID = 2
+/** There is one, and it is neither. */
+export const HEADER_BAD = 3
 
 // ---- Decode plan: steps of 32 bytes over the writer's fields, in the writer's order.
 /** u32: DECODE_… */
@@ -181,6 +213,12 @@ export const DECODE_DECIMAL_BYTES = 35
 export const DECODE_DECIMAL_FIXED = 36
 /** The id as the 16 bytes of a UUID. */
 export const DECODE_ID_UUID = 37
+/**
+ * At the end of a record: a feature in another unit than its field, whose number lies at
+ * STEP_ARGUMENT in the row. STEP_MINIMUM is what it is multiplied with, or divided by.
+ */
+export const DECODE_MULTIPLY = 38
+export const DECODE_DIVIDE = 39
 
 /** STEP_COLUMN of a value that is read for its faults alone. */
 export const NO_COLUMN = 0xffffffff

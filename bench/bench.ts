@@ -32,13 +32,23 @@ export type Bench = {
  * shared, lets it run.
  */
 export function leastNanoseconds(size: Size, callsPerRound: number, call: () => void): number {
+  return leastInTurns(size, [{ calls: callsPerRound, call }])[0]!
+}
+
+/** The same of several calls, a round of each in turns: what is compared meets the same noise. */
+export function leastInTurns(
+  size: Size,
+  turns: readonly { calls: number; call: () => void }[],
+): number[] {
   const rounds = size === 'small' ? 2 : 25
-  for (let i = 0; i < callsPerRound; i++) call()
-  let least = Number.POSITIVE_INFINITY
+  const least = turns.map(() => Number.POSITIVE_INFINITY)
+  for (const { calls, call } of turns) for (let i = 0; i < calls; i++) call()
   for (let round = 0; round < rounds; round++) {
-    const started = Bun.nanoseconds()
-    for (let i = 0; i < callsPerRound; i++) call()
-    least = Math.min(least, (Bun.nanoseconds() - started) / callsPerRound)
+    for (const [turn, { calls, call }] of turns.entries()) {
+      const started = Bun.nanoseconds()
+      for (let i = 0; i < calls; i++) call()
+      least[turn] = Math.min(least[turn]!, (Bun.nanoseconds() - started) / calls)
+    }
   }
   return least
 }

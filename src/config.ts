@@ -3,39 +3,13 @@
 // key is refused with its nearest neighbour; every complaint names key and origin.
 
 import { existsSync, readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { z } from 'zod'
+import { REGISTRY_SETTINGS, checkRegistry } from './config/registry.ts'
+import { host, int, setting, text, topic } from './config/setting.ts'
 import { messageOf, usageError } from './errors.ts'
 import { nearest } from './nearest.ts'
 import type { Property } from './rdkafka/properties.ts'
 import { parseToml } from './toml.ts'
-
-/** Numbers may come as text, from the environment. */
-function int(min: number, max: number) {
-  const number = z.int().min(min).max(max)
-  const isNumber = (v: unknown): v is string => typeof v === 'string' && /^-?\d+$/.test(v)
-  return z.preprocess((v) => (isNumber(v) ? Number(v) : v), number)
-}
-
-const text = z.string().min(1)
-/** Kafka's rule: org.apache.kafka.common.internals.Topic.validate. */
-const topic = z.string().regex(/^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/, 'must be a valid topic name')
-
-/** The last part of a name is no number (RFC 3696), so that a wrong IPv4 address is none. */
-const HOST_NAME = /^(?!(.*\.)?\d+\.?$)[\w-]+(\.[\w-]+)*\.?$/
-const isHost = (v: string) => isIP(v.replace(/^\[(.*)\]$/, '$1')) !== 0 || HOST_NAME.test(v)
-const host = z.string().refine(isHost, 'must be an IP address or a host name')
-
-type Definition<T extends z.ZodType> = { type: T; default: z.output<T>; unit: string; doc: string }
-
-function setting<T extends z.ZodType>(
-  type: T,
-  value: z.output<T>,
-  unit: string,
-  doc: string,
-): Definition<T> {
-  return { type, default: value, unit, doc }
-}
 
 /** Our own settings. The README's table is held against this one by a test. */
 export const SETTINGS = {
@@ -119,6 +93,19 @@ export const SETTINGS = {
     'transactional ids are prefix-group-topic-partition',
   ),
   'schemas.path': setting(text, 'schemas', 'folder', 'schema files, one folder a record'),
+  'schemas.watch.interval.ms': setting(
+    int(0, 3_600_000),
+    1000,
+    'ms',
+    'how often to look for new versions in schemas.path; 0: never',
+  ),
+  'schemas.raw.path': setting(
+    z.string(),
+    '',
+    'file',
+    'schema of applications without framing; empty: none',
+  ),
+  ...REGISTRY_SETTINGS,
   'model.path': setting(text, 'build/models/default', 'folder', 'model artefact'),
   'model.watch.interval.ms': setting(
     int(0, 3_600_000),
@@ -156,7 +143,13 @@ export const SETTINGS = {
 } as const
 
 /** Settings whose values are never shown. */
-const SECRETS: ReadonlySet<string> = new Set(['http.token'])
+const SECRETS: ReadonlySet<string> = new Set([
+  'http.token',
+  'schema.registry.password',
+  'schema.registry.token',
+  // One that is refused may hold a password.
+  'schema.registry.url',
+])
 
 export type SettingName = keyof typeof SETTINGS
 export type Settings = { [K in SettingName]: z.output<(typeof SETTINGS)[K]['type']> }
@@ -227,6 +220,7 @@ export function loadConfig(input: ConfigInput): Config {
     }
   }
   checkTopics(config)
+  checkRegistry(config)
   return config
 }
 

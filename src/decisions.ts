@@ -5,6 +5,7 @@ import avsc from 'avsc'
 import type { SchemaVersion } from './avro/schema-files.ts'
 import { DECISIONS } from './avro/encode-plan.ts'
 import { singleObjectHeader } from './avro/fingerprint.ts'
+import { withoutWideDefaults } from './avro/schema-json.ts'
 import { OperatingError } from './errors.ts'
 import type { LoanDecision } from './records.ts'
 
@@ -29,7 +30,7 @@ export class DecisionDecoder {
   private readonly startsWithOutcome: boolean
 
   constructor(schema: SchemaVersion) {
-    this.type = avsc.Type.forSchema(schema.json as avsc.Schema)
+    this.type = avsc.Type.forSchema(withoutWideDefaults(schema.json) as avsc.Schema)
     this.header = singleObjectHeader(schema.fingerprint)
     const [first, second] = schema.schema.fields
     this.startsWithOutcome = first?.name === 'application_id' && second?.name === 'decision'

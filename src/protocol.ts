@@ -4,12 +4,15 @@
 // A worker's life: it posts `loaded` when its module is up (a message before that would be lost),
 // gets `init`, answers `ready`; then for each partition gets `assign` and answers `released`. While
 // it serves a partition its thread is in the loop and takes no messages: commands go through the
-// counters' control words and a wake of the partition's queue; a new program comes through a port
-// of its own, which can be read without returning to the event loop.
+// counters' control words and a wake of the partition's queue; new programs, and what is said of
+// schemas that it asked for, come through a port of its own, which can be read without
+// returning to the event loop.
 
+import type { SchemaId } from './avro/schema-id.ts'
 import type { Program } from './scorer/program.ts'
 import type { DeliverySettings } from './pipeline/delivery.ts'
 import type { LoopEnd, LoopSettings } from './pipeline/loop.ts'
+import type { UnknownId } from './pipeline/wanted-schemas.ts'
 
 export type WorkerSettings = {
   /** librdkafka's properties of the producer, without transactional.id. */
@@ -52,13 +55,18 @@ export type ToWorker =
     }
 
 /** A program that replaces the one in use at the next batch. */
-export type NewProgram = { number: number; program: Program }
+export type NewProgram = { type: 'program'; number: number; program: Program }
+
+/** The answer to `schemas`, of those that the registry has not; a program brings the others. */
+export type UnknownSchemas = { type: 'unknown-schemas'; unknown: UnknownId[] }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 export type FromWorker =
   | { type: 'loaded' }
   | { type: 'ready' }
+  /** Records name these schemas of the registry: the worker waits until it is told of them. */
+  | { type: 'schemas'; ids: SchemaId[] }
   | { type: 'released'; end: LoopEnd }
   /** The loop gave up; `fatal` when the worker itself must not go on. */
   | { type: 'failed'; fatal: boolean; code: string; message: string }

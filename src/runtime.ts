@@ -10,16 +10,22 @@ import {
   consumerProperties,
   producerProperties,
 } from './config.ts'
+import { type SchemaVersion, loadSchemaFile } from './avro/schema-files.ts'
+import type { SchemaId } from './avro/schema-id.ts'
+import { idOfDecisions, useDecisionId, waitForDecisionId } from './decision-id.ts'
 import { messageOf, usageError } from './errors.ts'
 import { makeApp } from './http/app.ts'
 import type { Log } from './log.ts'
 import { ModelHost } from './model-host.ts'
 import { MODULE_PATH, fromRoot } from './paths.ts'
+import type { UnknownId } from './pipeline/wanted-schemas.ts'
 import type { WorkerSettings } from './protocol.ts'
 import { CONSUMER, PRODUCER, checkClient, deliveryProperties } from './rdkafka/conf.ts'
+import { SchemaLookup, type Waiting } from './registry/lookup.ts'
+import { clientOf } from './registry/options.ts'
 import { loadModule } from './scorer/module.ts'
 import { loadArtefact } from './scorer/artefact.ts'
-import { type ProgramFiles, loadParts, makeProgram } from './scorer/program.ts'
+import { type ProgramFiles, type ProgramParts, loadParts, makeProgram } from './scorer/program.ts'
 import { warmUp } from './scorer/warm-up.ts'
 import { Supervisor } from './supervisor.ts'
 
@@ -62,8 +68,10 @@ export async function startRuntime(
 ): Promise<Runtime> {
   const { settings } = config
   const files = programFiles(config)
-  const parts = loadParts(files)
-  const program = makeProgram(parts, loadArtefact(files.model))
+  const artefact = loadArtefact(files.model)
+  const client = clientOf(settings)
+  const parts = partsOf(config, files, client !== undefined)
+  const program = makeProgram(parts, artefact)
   const module = loadModule(MODULE_PATH)
   const consumer = consumerProperties(config)
   const worker = workerSettings(config, consumer['group.id']!)
@@ -71,7 +79,8 @@ export async function startRuntime(
   const transactionalId = worker.delivery === 'exactly-once' ? 'check' : undefined
   checkClient(PRODUCER, { ...worker.producer, ...deliveryProperties(transactionalId) })
   warmUp(module, program)
-  const supervisor = new Supervisor({
+  const lookup = client && new SchemaLookup(client, settings['schema.registry.unknown.ms'])
+  const supervisor: Supervisor = new Supervisor({
     program,
     module,
     library: librdkafka.library,
@@ -83,10 +92,18 @@ export async function startRuntime(
     shutdownTimeoutMs: settings['shutdown.timeout.ms'],
     progressTimeoutMs: settings['progress.timeout.ms'],
     log,
+    bringSchemas: lookup && ((ids, waiting) => bring(lookup, models, ids, waiting, onFatal)),
     onFatal,
   })
-  const folder = files.model
-  const models = new ModelHost({ module, parts, program, folder, user: supervisor, log })
+  const isById = settings['decisions.framing'] === 'registry'
+  const decisionIdOf =
+    client && isById
+      ? (schema: SchemaVersion) => idOfDecisions(client, settings, schema)
+      : undefined
+  const { model: folder, schemas } = files
+  const host = { module, parts, artefact, folder, schemas, log, decisionIdOf }
+  const models: ModelHost = new ModelHost({ ...host, user: supervisor })
+  const hasId = decisionIdOf ? await useDecisionId(models, decisionIdOf, supervisor, log) : true
   const challenger = settings['challenger.model.path']
   if (challenger !== '') {
     // What is wrong with it is logged: that must not keep the champion from starting.
@@ -95,7 +112,14 @@ export async function startRuntime(
   const server = listen(supervisor, models, settings)
   const watchMs = settings['model.watch.interval.ms']
   if (watchMs > 0) models.watch(watchMs)
-  supervisor.start().catch((error: unknown) => {
+  const schemasMs = settings['schemas.watch.interval.ms']
+  if (schemasMs > 0) models.watchSchemas(schemasMs)
+  const start = async () => {
+    if (!hasId) await waitForDecisionId(models, decisionIdOf!, supervisor, log)
+    if (supervisor.phase !== 'starting') return
+    await supervisor.start()
+  }
+  start().catch((error: unknown) => {
     onFatal(error instanceof Error ? error : new Error(messageOf(error)))
   })
   const stop = async () => {
@@ -105,6 +129,35 @@ export async function startRuntime(
     return inTime
   }
   return { supervisor, models, url: server.url.origin, stop }
+}
+
+function partsOf(config: Config, files: ProgramFiles, hasRegistry: boolean): ProgramParts {
+  const { settings } = config
+  const raw = settings['schemas.raw.path']
+  const headers = settings['schema.registry.headers']
+  return {
+    ...loadParts(files),
+    raw: raw === '' ? undefined : loadSchemaFile(raw, files.schemas),
+    registry: hasRegistry ? { headers, known: new Map(), decisionId: undefined } : undefined,
+  }
+}
+
+/**
+ * Has the model host know what the registry has; returns what it has not. A worker that asked gets
+ * the program when it is posted, and need not wait until all others use it.
+ */
+async function bring(
+  lookup: SchemaLookup,
+  models: ModelHost,
+  ids: readonly SchemaId[],
+  waiting: Waiting,
+  onFatal: (error: Error) => void,
+): Promise<UnknownId[]> {
+  const { found, unknown } = await lookup.bring(ids, waiting)
+  if (found.size > 0) {
+    models.learn(found).catch((error: unknown) => onFatal(new Error(messageOf(error))))
+  }
+  return unknown
 }
 
 function workerSettings(config: Config, group: string): WorkerSettings {

@@ -18,7 +18,9 @@ export type PartitionStatus = {
   progressAgoMs: number
   /** Milliseconds from the assignment to the first decisions handed to Kafka; undefined before. */
   firstDecisionMs: number | undefined
-  /** False when it has lag and made no progress for progress.timeout.ms. */
+  /** What keeps a registry from saying what its records' schemas are, or '' when nothing does. */
+  waitsFor: string
+  /** False when it has lag and made no progress for progress.timeout.ms, for no such reason. */
   healthy: boolean
 }
 

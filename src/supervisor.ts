@@ -15,6 +15,7 @@ import type { PartitionStatus, Phase, Status } from './status.ts'
 import { EventLog, levelOf } from './supervisor/event-log.ts'
 import { Membership } from './supervisor/membership.ts'
 import { ProgressWatch, noteStableEnd, statusOf } from './supervisor/progress.ts'
+import { type BringSchemas, SchemaRequests } from './supervisor/schema-requests.ts'
 import { METADATA_PAUSE_MS, Topics } from './supervisor/topics.ts'
 import { WorkerPool } from './supervisor/worker-pool.ts'
 
@@ -33,13 +34,15 @@ export type SupervisorOptions = {
   shutdownTimeoutMs: number
   progressTimeoutMs: number
   log: Log
+  bringSchemas?: BringSchemas | undefined
   /** Called once when the process must not go on. */
   onFatal(error: Error): void
 }
 
 export class Supervisor implements Status {
   phase: Phase = 'starting'
-  private waitsFor = 'starting'
+  /** What keeps the whole process from being ready, or ''. */
+  obstacle = 'starting'
   rebalances = 0
   readonly version: Status['version']
   private readonly options: SupervisorOptions
@@ -49,6 +52,7 @@ export class Supervisor implements Status {
   private readonly topics: Topics
   private readonly pool: WorkerPool
   private readonly membership: Membership
+  private readonly schemaRequests: SchemaRequests
   private readonly watch: ProgressWatch
   private readonly stallMsMax: number
   /** Whether all connections are lost, so that no progress is nobody's fault here. */
@@ -65,11 +69,19 @@ export class Supervisor implements Status {
     const { decisionsTopic: decisions, deadLettersTopic: deadLetters } = worker.commits
     const names = { applications, decisions, deadLetters }
     this.topics = new Topics(this.consumer, worker.producer, names, log)
-    const fail = (message: string) => this.fail(message)
-    this.pool = new WorkerPool(options.program, options, this.events, fail)
+    const fail = (message: string, cause?: unknown) => this.fail(message, cause)
+    this.pool = new WorkerPool(options.program, options, this.events, fail, (thread, ids) => {
+      void this.schemaRequests.answer(thread, ids)
+    })
     const { pool, topics } = this
     const context = { consumer: this.consumer, pool, log, topics, fail }
     this.membership = new Membership(context, options.shutdownTimeoutMs)
+    this.schemaRequests = new SchemaRequests(options.bringSchemas, {
+      membership: this.membership,
+      log,
+      isStopping: () => this.isStopping(),
+      fail,
+    })
     // What is decided may wait that long for its commit.
     const stallMsMax = options.progressTimeoutMs + worker.commits.commitIntervalMs
     this.watch = new ProgressWatch(stallMsMax, this.membership, log)
@@ -78,7 +90,7 @@ export class Supervisor implements Status {
 
   /** Why the process is not ready, or '' when it is. */
   get notReady(): string {
-    return this.waitsFor || this.topics.tooFew
+    return this.obstacle || this.topics.tooFew || this.schemaRequests.delay
   }
 
   /** Starts workers, waits for the topics, joins the group. Resolves when the group is joined. */
@@ -91,7 +103,7 @@ export class Supervisor implements Status {
     await this.waitForTopics()
     if (this.isStopping()) return
     this.phase = 'joining'
-    this.waitsFor = 'joining the group'
+    this.obstacle = 'joining the group'
     this.consumer.subscribe(this.options.applicationsTopic)
   }
 
@@ -117,8 +129,8 @@ export class Supervisor implements Status {
     while (!this.isStopping()) {
       const missing = this.topics.missing()
       if (missing === '') return
-      if (missing !== this.waitsFor) this.log.warn(missing)
-      this.waitsFor = missing
+      if (missing !== this.obstacle) this.log.warn(missing)
+      this.obstacle = missing
       await Bun.sleep(METADATA_PAUSE_MS)
     }
   }
@@ -181,8 +193,8 @@ export class Supervisor implements Status {
     if (this.brokersDown || this.phase !== 'running') return
     this.brokersDown = true
     const brokers = this.options.consumer['bootstrap.servers']
-    this.waitsFor = `no broker answers at ${brokers}`
-    this.log.warn(this.waitsFor)
+    this.obstacle = `no broker answers at ${brokers}`
+    this.log.warn(this.obstacle)
     void this.waitForBrokers()
   }
 
@@ -192,7 +204,7 @@ export class Supervisor implements Status {
     } while (!this.isStopping() && !this.topics.answers())
     this.brokersDown = false
     if (this.isStopping()) return
-    this.waitsFor = ''
+    this.obstacle = ''
     this.log.info('a broker answers again')
   }
 
@@ -200,7 +212,7 @@ export class Supervisor implements Status {
     this.membership.assign(partitions)
     if (this.isStopping()) return
     this.phase = 'running'
-    this.waitsFor = ''
+    this.obstacle = ''
   }
 
   /** When no broker answers, nothing of ours can be mended. */
@@ -222,7 +234,7 @@ export class Supervisor implements Status {
     assert(this.phase !== 'stopping', 'stop is called once')
     const joined = this.phase === 'joining' || this.phase === 'running'
     this.phase = 'stopping'
-    this.waitsFor = 'stopping'
+    this.obstacle = 'stopping'
     const deadline = Date.now() + this.options.shutdownTimeoutMs
     this.membership.drain()
     try {

@@ -1,9 +1,11 @@
 // A worker as the main thread sees it: started, initialised, given a partition, told to let go.
 
+import type { SchemaId } from './avro/schema-id.ts'
 import { assert } from './errors.ts'
 import { Counters } from './metrics/counters.ts'
 import type { LoopEnd } from './pipeline/loop.ts'
-import type { FromWorker, NewProgram, ToWorker } from './protocol.ts'
+import type { UnknownId } from './pipeline/wanted-schemas.ts'
+import type { FromWorker, NewProgram, ToWorker, UnknownSchemas } from './protocol.ts'
 import type { Program } from './scorer/program.ts'
 
 export type InitMessage = Omit<
@@ -24,11 +26,15 @@ export class WorkerThread {
   private readonly programs = new MessageChannel()
   private serving: ((end: ServeEnd) => void) | undefined
 
-  /** @param onCrash  told when the thread breaks down while it serves no partition */
+  /**
+   * @param onCrash    told when the thread breaks down while it serves no partition
+   * @param onSchemas  told of schemas that it waits for until `tellUnknown` or a program
+   */
   constructor(
     init: InitMessage,
     onLog: (message: Extract<FromWorker, { type: 'log' }>) => void,
     onCrash: (message: string) => void,
+    onSchemas: (ids: SchemaId[]) => void,
   ) {
     this.worker = new Worker(new URL('./worker.ts', import.meta.url).href)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -52,6 +58,9 @@ export class WorkerThread {
           break
         case 'log':
           onLog(data)
+          break
+        case 'schemas':
+          onSchemas(data.ids)
           break
         case 'released':
           this.finish({ end: data.end })
@@ -78,9 +87,15 @@ export class WorkerThread {
 
   /** Has the worker use another program from its next batch on. */
   replaceProgram(number: number, program: Program): void {
-    const message: NewProgram = { number, program }
+    const message: NewProgram = { type: 'program', number, program }
     this.programs.port1.postMessage(message)
     this.counters.programWanted = number
+  }
+
+  /** Tells of schemas that it asked for and that there are not. */
+  tellUnknown(unknown: UnknownId[]): void {
+    const message: UnknownSchemas = { type: 'unknown-schemas', unknown }
+    this.programs.port1.postMessage(message)
   }
 
   private shared() {

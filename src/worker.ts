@@ -10,7 +10,15 @@ import type { Delivery } from './pipeline/delivery.ts'
 import { PartitionLoop } from './pipeline/loop.ts'
 import { Outbox } from './pipeline/outbox.ts'
 import { Transaction } from './pipeline/transaction.ts'
-import type { FromWorker, LogLevel, NewProgram, ToWorker, WorkerSettings } from './protocol.ts'
+import { WantedSchemas } from './pipeline/wanted-schemas.ts'
+import type {
+  FromWorker,
+  LogLevel,
+  NewProgram,
+  ToWorker,
+  UnknownSchemas,
+  WorkerSettings,
+} from './protocol.ts'
 import { deliveryProperties } from './rdkafka/conf.ts'
 import type { KafkaEvent } from './rdkafka/event.ts'
 import { openLibrary } from './rdkafka/library.ts'
@@ -22,6 +30,7 @@ import type { Program } from './scorer/program.ts'
 
 declare const self: Worker
 
+type ToLoop = NewProgram | UnknownSchemas
 type Assignment = Extract<ToWorker, { type: 'assign' }>
 
 /** librdkafka's log levels are syslog's. */
@@ -34,6 +43,7 @@ let engine: Engine | undefined
 let counters: Counters | undefined
 let settings: WorkerSettings | undefined
 let programs: MessagePort | undefined
+const schemas = new WantedSchemas((ids) => post({ type: 'schemas', ids }))
 
 function post(message: FromWorker): void {
   self.postMessage(message)
@@ -86,15 +96,21 @@ function makeEngine(program: Program): Engine {
   }
 }
 
-/** Takes the program that was last sent, if one was, as a new engine beside the one in use. */
+/**
+ * Takes the program that was last sent, if one was, as a new engine beside the one in use; and what
+ * came of schemas that are waited for.
+ */
 function takeReplacement(topic: string, partition: number): Engine | undefined {
   const shared = counters!
-  if (shared.programWanted === shared.programUsed) return undefined
+  const isBehind = shared.programWanted !== shared.programUsed
+  if (!isBehind && shared.stage !== 'schema') return undefined
   let latest: NewProgram | undefined
   for (;;) {
-    const received = receiveMessageOnPort(programs!) as { message: NewProgram } | undefined
+    const received = receiveMessageOnPort(programs!) as { message: ToLoop } | undefined
     if (!received) break
-    latest = received.message
+    const { message } = received
+    if (message.type === 'program') latest = message
+    else schemas.learn(message.unknown)
   }
   if (!latest) return undefined
   engine = makeEngine(latest.program)
@@ -118,7 +134,12 @@ function serve(assignment: Assignment) {
   )
   const make = () => makeDelivery(settings!, source, assignment.deadLettersPartitions, shared)
   const challenger = makeChallenger(settings, topic, partition, shared)
-  const hooks = { log, takeReplacement: () => takeReplacement(topic, partition), challenger }
+  const hooks = {
+    log,
+    takeReplacement: () => takeReplacement(topic, partition),
+    challenger,
+    schemas,
+  }
   try {
     return new PartitionLoop(engine, source, shared, make, settings.loop, hooks).run()
   } finally {

@@ -19,6 +19,8 @@ import { fromRoot } from '../src/paths.ts'
 import { PRODUCER, checkClient, checkProperties } from '../src/rdkafka/conf.ts'
 import { openLibrary } from '../src/rdkafka/library.ts'
 import { describeProperties } from '../src/rdkafka/properties.ts'
+import { RegistryClient } from '../src/registry/client.ts'
+import { clientOf } from '../src/registry/options.ts'
 import { refusal } from './support/engine.ts'
 
 openLibrary(fromRoot('build/librdkafka.so'))
@@ -513,5 +515,39 @@ describe('what the clients get', () => {
     consumerProperties(config)
     producerProperties(config)
     expect([config.consumer, config.producer]).toEqual([{ 'client.id': 'x' }, { 'client.id': 'x' }])
+  })
+})
+
+describe('a schema registry', () => {
+  const url = 'schema.registry.url=http://127.0.0.1:8081/apis/ccompat/v7'
+  const REFUSED: [sets: string[], message: string][] = [
+    [['schema.registry.token=x'], 'schema.registry.token needs schema.registry.url'],
+    [['decisions.framing=registry'], 'decisions.framing needs schema.registry.url'],
+    [[url, 'schema.registry.user=me'], 'user and schema.registry.password go together'],
+    [
+      [url, 'schema.registry.user=me', 'schema.registry.password=p', 'schema.registry.token=x'],
+      'schema.registry.token goes without user and password',
+    ],
+    [[url, 'schema.registry.register=true'], 'register needs decisions.framing=registry'],
+    [[url, 'schema.registry.headers=maybe'], 'schema.registry.headers is "maybe"'],
+    [['schema.registry.url=registry:8081'], 'schema.registry.url is not valid: must be http'],
+  ]
+  test.each(REFUSED)('%p is refused', (sets, message) => {
+    expect(refusal(() => load({ sets })).message).toContain(message)
+  })
+
+  test('an address with credentials is refused without being shown', () => {
+    const sets = ['schema.registry.url=https://me:my-secret@registry']
+    expect(refusal(() => load({ sets })).message).not.toContain('my-secret')
+  })
+
+  test('makes a client with what is set; a file of authorities must be there', () => {
+    const { settings } = load({ sets: [url, 'schema.registry.headers=true'] })
+    expect(settings['schema.registry.headers']).toBeTrue()
+    expect(clientOf(settings)).toBeInstanceOf(RegistryClient)
+    expect(clientOf(load({}).settings)).toBeUndefined()
+    const missing = load({ sets: [url, 'schema.registry.ca.path=nowhere.pem'] }).settings
+    const { message } = refusal(() => clientOf(missing))
+    expect(message).toStartWith('schema.registry.ca.path: cannot read nowhere.pem: ')
   })
 })

@@ -9,7 +9,7 @@ import { writeArtefact } from '../src/compiler/artefact.ts'
 import { makeLog } from '../src/log.ts'
 import { ModelHost } from '../src/model-host.ts'
 import { loadArtefact } from '../src/scorer/artefact.ts'
-import { type Program, type ProgramParts, makeProgram } from '../src/scorer/program.ts'
+import type { Program, ProgramParts } from '../src/scorer/program.ts'
 import {
   artefactOf,
   decisionSchema,
@@ -48,9 +48,17 @@ test('a model under which the challenger lacks a column is refused, counted, and
       return Promise.resolve()
     },
   }
-  const program = makeProgram(parts, loadArtefact(withGrade))
+  const artefact = loadArtefact(withGrade)
   const log = makeLog('error', 'json')
-  const host = new ModelHost({ module: wasmModule, parts, program, folder: withGrade, user, log })
+  const host = new ModelHost({
+    module: wasmModule,
+    parts,
+    artefact,
+    folder: withGrade,
+    schemas: root,
+    user,
+    log,
+  })
   await host.challenge(withGrade)
   const before = host.model
   const refusal: unknown = await host.load(without).catch((error: unknown) => error)

@@ -74,6 +74,7 @@ function makeTarget() {
     spansAt: 8 * BATCH_RECORDS,
     offsetsAt: 16 * BATCH_RECORDS,
     inputAt: 65536,
+    headersAt: 0,
     size: { records: BATCH_RECORDS, inputBytes: u8.length - 65536 - 64 },
   }
 }

@@ -3,9 +3,15 @@
 import { ApplicationEncoder } from '../../src/applications/application.ts'
 import { Generator } from '../../src/applications/generator.ts'
 import { MODULE_PATH, fromRoot } from '../../src/paths.ts'
+import { type Artefact, loadArtefact } from '../../src/scorer/artefact.ts'
 import { Engine } from '../../src/scorer/engine.ts'
 import { loadModule } from '../../src/scorer/module.ts'
-import { type Program, loadProgram } from '../../src/scorer/program.ts'
+import {
+  type Program,
+  type ProgramParts,
+  loadParts,
+  makeProgram,
+} from '../../src/scorer/program.ts'
 import { warmUp } from '../../src/scorer/warm-up.ts'
 import { check } from '../bench.ts'
 
@@ -15,7 +21,13 @@ const POLICY_FILE = fromRoot('models/default/policy.toml')
 export const BATCH_RECORDS = 1024
 
 export function benchProgram(): Program {
-  return loadProgram({ schemas: fromRoot('schemas'), model: MODEL_FOLDER, policy: POLICY_FILE })
+  const { parts, artefact } = benchParts()
+  return makeProgram(parts, artefact)
+}
+
+export function benchParts(): { parts: ProgramParts; artefact: Artefact } {
+  const parts = loadParts({ schemas: fromRoot('schemas'), policy: POLICY_FILE })
+  return { parts, artefact: loadArtefact(MODEL_FOLDER) }
 }
 
 /** Encoded synthetic applications, the same for the same seed. */
@@ -28,11 +40,15 @@ export function encodedApplications(count: number, program: Program, seed = 1): 
 /** A warm engine whose input holds a full batch, already decided once. */
 export function filledEngine(seed = 1): Engine {
   const program = benchProgram()
+  return engineWith(program, encodedApplications(BATCH_RECORDS, program, seed))
+}
+
+/** A warm engine whose input holds these records, a batch, already decided once. */
+export function engineWith(program: Program, records: readonly Uint8Array[]): Engine {
   const module = loadModule(MODULE_PATH)
   warmUp(module, program)
-  const records = encodedApplications(BATCH_RECORDS, program, seed)
   const inputBytes = records.reduce((sum, record) => sum + record.length, 0)
-  const engine = new Engine(module, program, { records: BATCH_RECORDS, inputBytes })
+  const engine = new Engine(module, program, { records: records.length, inputBytes })
   engine.setPartition('loan_applications', 1)
   engine.setFirstOffset(1_000_000n)
   let at = engine.inputAt
@@ -42,8 +58,8 @@ export function filledEngine(seed = 1): Engine {
     engine.u32[(engine.spansAt >> 2) + i * 2 + 1] = record.length
     at += record.length
   }
-  engine.decide(BATCH_RECORDS)
-  check(engine.u32[engine.resultAt >> 2] === BATCH_RECORDS, 'every application is decided')
+  engine.decide(records.length)
+  check(engine.u32[engine.resultAt >> 2] === records.length, 'every application is decided')
   return engine
 }
 

@@ -5,6 +5,7 @@
 import { type Schema as AvroSchema, Type } from 'avsc'
 import { singleObjectHeader } from '../avro/fingerprint.ts'
 import type { SchemaVersion } from '../avro/schema-files.ts'
+import { withoutWideDefaults } from '../avro/schema-json.ts'
 import type { LoanApplication } from '../records.ts'
 
 /** A field's value: text, number, yes or no, or unknown. */
@@ -61,5 +62,5 @@ export class ApplicationEncoder {
 
 /** avsc's type of a schema that src/avro has parsed. */
 export function avroType(json: SchemaVersion['json']): Type {
-  return Type.forSchema(json as AvroSchema)
+  return Type.forSchema(withoutWideDefaults(json) as AvroSchema)
 }

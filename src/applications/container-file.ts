@@ -14,7 +14,7 @@ import type { SchemaVersion } from '../avro/schema-files.ts'
 import type { Json } from '../avro/schema.ts'
 import { type OperatingError, assert, messageOf, usageError } from '../errors.ts'
 import { sha256 } from '../hash.ts'
-import { parseJson } from '../json.ts'
+import { parseSchemaJson, schemaText } from '../avro/schema-json.ts'
 
 export type Codec = 'null' | 'deflate'
 
@@ -139,7 +139,7 @@ async function readHeader(bytes: FileWindow, path: string): Promise<Header> {
   }
   const schema = metadata.values.get('avro.schema')
   if (!schema) throw damaged('holds no schema')
-  return { schemaJson: parseJson(schema.toString(), `${path}: the schema`) as Json, codec, sync }
+  return { schemaJson: parseSchemaJson(schema.toString(), `${path}: the schema`), codec, sync }
 }
 
 type Metadata = { values: Map<string, Buffer>; end: number }
@@ -321,12 +321,12 @@ async function writeBlocks(
   records: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   codec: Codec,
 ): Promise<number> {
-  const schemaText = JSON.stringify(schema.json)
+  const text = schemaText(schema.json)
   // The specification asks for a random marker. This one is as unlikely to occur within a block,
   // and makes files of the same records equal.
-  const sync = sha256(schemaText).subarray(0, SYNC_BYTES)
+  const sync = sha256(text).subarray(0, SYNC_BYTES)
   const header = new ByteWriter().raw(MAGIC).long(2)
-  header.string('avro.schema').string(schemaText).string('avro.codec').string(codec)
+  header.string('avro.schema').string(text).string('avro.codec').string(codec)
   await file.writeFile(header.long(0).raw(sync).take())
   const marker = singleObjectHeader(schema.fingerprint)
   let written = 0

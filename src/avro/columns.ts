@@ -13,7 +13,14 @@
 import { SCRATCH_COLUMNS_MAX } from '../../assembly/layout.ts'
 import { assert } from '../errors.ts'
 import { isRecursive } from './resolution.ts'
-import { type PrimitiveName, type RecordSchema, type Schema, withoutNull } from './schema.ts'
+import {
+  type Field,
+  type PrimitiveName,
+  type RecordSchema,
+  type Schema,
+  typeName,
+  withoutNull,
+} from './schema.ts'
 
 /** Columns of a row by path: which number lands where. */
 export type Columns = ReadonlyMap<string, number>
@@ -74,6 +81,29 @@ export function isColumn(schema: Schema, path: string): boolean {
   if (!items || parsed.reduction === 'count') return items !== undefined
   const inner = typeAt(items, parsed.inner)
   return inner !== undefined && isCountable(inner)
+}
+
+/**
+ * The field whose number a column is, and whether that is an amount: no index of a symbol, yes or
+ * no, count of items or point in time. Undefined for items that are numbers themselves.
+ */
+export function sourceOf(schema: Schema, path: string): { field?: Field; isAmount: boolean } {
+  const { fields, reduction, inner } = parsePath(path)!
+  if (reduction === 'count') return { isAmount: false }
+  const outer = fieldAt(schema, fields)
+  const items = reduction && outer ? itemsOf(withoutNull(outer.schema)) : undefined
+  const field = items ? fieldAt(items, inner) : outer
+  const type = withoutNull(field?.schema ?? items!)
+  const isTime = type.kind === 'primitive' && /^date$|timestamp/.test(type.logicalType ?? '')
+  const isAmount = type.kind !== 'enum' && typeName(type) !== 'boolean' && !isTime
+  return field ? { field, isAmount } : { isAmount }
+}
+
+function fieldAt(schema: Schema, names: readonly string[]): Field | undefined {
+  const record = typeAt(schema, names.slice(0, -1))
+  const type = record && withoutNull(record)
+  if (type?.kind !== 'record') return undefined
+  return type.fields.find((field) => field.name === names.at(-1))
 }
 
 function isCountable(schema: Schema): boolean {

@@ -8,6 +8,7 @@ import {
   DECODE_CALL,
   DECODE_CALL_RECORD,
   DECODE_CONSTANT,
+  DECODE_DIVIDE,
   DECODE_END,
   DECODE_ID,
   DECODE_ID_UUID,
@@ -15,6 +16,7 @@ import {
   DECODE_ITEM_FIRST,
   DECODE_ITEM_MAXIMUM,
   DECODE_MAP,
+  DECODE_MULTIPLY,
   DECODE_NULLABLE,
   DECODE_RETURN,
   DECODE_SKIP_ARRAY,
@@ -45,11 +47,20 @@ export type DecodePlan = {
   fields: string[]
 }
 
+/** A column made of another, once all of a record is read; columns by their number. */
+export type Scaling = {
+  from: number
+  to: number
+  operation: 'multiply' | 'divide'
+  factor: number
+}
+
 /**
  * Makes the plan that reads the writer's records into the reader's columns.
  *
  * @param columns  paths that lead to numbers of the reader (see columns.ts)
  * @param idField  the reader's field that identifies the record
+ * @param scalings columns that are made of others
  * @throws OperatingError kind 'usage', code 'schema_incompatible', with the path
  */
 export function makeDecodePlan(
@@ -57,8 +68,9 @@ export function makeDecodePlan(
   reader: RecordSchema,
   columns: Columns,
   idField: string,
+  scalings: readonly Scaling[] = [],
 ): DecodePlan {
-  return new Planner().plan(writer, reader, wantedOf(columns, idField))
+  return new Planner().plan(writer, reader, wantedOf(columns, idField), scalings)
 }
 
 /** Records within records that a plan flattens. */
@@ -87,11 +99,21 @@ class Planner {
   private readonly read = new Map<Schema, Map<Schema, Step[]>>()
   private steps = 0
 
-  plan(writer: RecordSchema, reader: RecordSchema, wanted: Wanted): DecodePlan {
+  plan(
+    writer: RecordSchema,
+    reader: RecordSchema,
+    wanted: Wanted,
+    scalings: readonly Scaling[],
+  ): DecodePlan {
     const mismatch = this.resolution.mismatch(writer, reader)
     if (mismatch) throw incompatible(mismatch.path, mismatch.why)
     const main: Step[] = []
     this.record(main, writer, reader, wanted, '')
+    for (const { from, to, operation, factor } of scalings) {
+      const code = operation === 'multiply' ? DECODE_MULTIPLY : DECODE_DIVIDE
+      const columns = { column: to * 8, argument: from * 8 }
+      this.push(main, { code, field: 0, ...columns, minimum: factor }, '')
+    }
     this.push(main, { code: DECODE_END, field: 0 }, '')
     return { bytes: encodeSteps(main), fields: this.fields }
   }

@@ -68,14 +68,17 @@ export function checkDecisionFields(schema: SchemaVersion): void {
 }
 
 /**
- * Makes the plan for decisions of one partition, header included.
+ * Makes the plan for decisions of one partition.
  *
+ * @param header  what each starts with: of single objects, or of a registry's wire format
  * @throws OperatingError kind 'usage', code 'decision_schema', with file and field
  */
-export function makeEncodePlan(schema: SchemaVersion, constants: DecisionConstants): EncodeStep[] {
-  const steps: EncodeStep[] = [
-    { code: ENCODE_CONSTANT, constant: singleObjectHeader(schema.fingerprint) },
-  ]
+export function makeEncodePlan(
+  schema: SchemaVersion,
+  constants: DecisionConstants,
+  header: Uint8Array = singleObjectHeader(schema.fingerprint),
+): EncodeStep[] {
+  const steps: EncodeStep[] = [{ code: ENCODE_CONSTANT, constant: header }]
   for (const field of schema.schema.fields) {
     const step = stepFor(field, constants, schema.path)
     const last = steps[steps.length - 1]!
@@ -148,7 +151,8 @@ function writeDefault(schema: Schema, value: Json, writer: ByteWriter): boolean 
       else if (schema.type === 'string' && typeof value === 'string') writer.string(value)
       else if (schema.type === 'double') writer.double(Number(value))
       else if (schema.type === 'float') writer.float(Number(value))
-      else if (schema.type === 'int' || schema.type === 'long') writer.long(Number(value))
+      else if (schema.type === 'int' || schema.type === 'long')
+        writer.long(value as number | bigint)
       else return false
       return true
     case 'enum':

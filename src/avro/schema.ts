@@ -3,6 +3,7 @@
 
 import { nextDown, nextUp } from '../doubles.ts'
 import { usageError } from '../errors.ts'
+import { schemaText } from './schema-json.ts'
 
 const PRIMITIVES = ['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'] as const
 
@@ -42,7 +43,8 @@ export type Field = {
   maximum: number
 }
 
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+/** A bigint where a double does not hold the whole number (see schema-json.ts). */
+export type Json = null | boolean | number | bigint | string | Json[] | { [key: string]: Json }
 type JsonObject = { [key: string]: Json }
 
 const ORDERS = ['ascending', 'descending', 'ignore'] as const
@@ -80,7 +82,7 @@ class Parser {
     if (typeof json === 'string') return this.reference(json, namespace, path)
     if (Array.isArray(json)) return this.union(json, namespace, path)
     if (json === null || typeof json !== 'object') {
-      throw this.error(path, `is no schema: ${JSON.stringify(json)}`)
+      throw this.error(path, `is no schema: ${schemaText(json)}`)
     }
     const type = json['type']
     switch (type) {
@@ -178,14 +180,12 @@ class Parser {
     const schema = this.parse(json['type'], namespace, `${at}.type`)
     const value = json['default']
     if (value !== undefined && !matchesDefault(schema, value)) {
-      throw this.error(
-        `${at}.default`,
-        `${JSON.stringify(value)} is no value of ${typeName(schema)}`,
-      )
+      throw this.error(`${at}.default`, `${schemaText(value)} is no value of ${typeName(schema)}`)
     }
     this.checkOrder(json['order'], at)
     const bounds = this.bounds(json, schema, at)
-    if (typeof value === 'number' && (value < bounds.minimum || value > bounds.maximum)) {
+    const isNumber = typeof value === 'number' || typeof value === 'bigint'
+    if (isNumber && (value < bounds.minimum || value > bounds.maximum)) {
       throw this.error(`${at}.default`, `${value} is not within the field's bounds`)
     }
     return {
@@ -216,8 +216,9 @@ class Parser {
     // A writer of floats that states exactly what is allowed sends the float nearest to the bound.
     const isFloat = kinds.some((s) => s.kind === 'primitive' && s.type === 'float')
     const number = (key: string): number | undefined => {
-      const value = json[key]
-      if (value === undefined) return undefined
+      const stated = json[key]
+      if (stated === undefined) return undefined
+      const value = typeof stated === 'bigint' ? Number(stated) : stated
       if (typeof value !== 'number') throw this.error(`${path}.${key}`, 'is not a number')
       if (!isNumber) throw this.error(`${path}.${key}`, `bounds ${typeName(schema)}, no number`)
       return isFloat && Math.abs(value) <= FLOAT_MAX ? Math.fround(value) : value
@@ -246,7 +247,7 @@ class Parser {
     }
     const value = json['default']
     if (value !== undefined && !(typeof value === 'string' && symbols.includes(value))) {
-      throw this.error(`${path}.default`, `${JSON.stringify(value)} is none of the symbols`)
+      throw this.error(`${path}.default`, `${schemaText(value)} is none of the symbols`)
     }
     return this.define(name, { kind: 'enum', name, aliases, symbols, default: value }, path)
   }
@@ -267,7 +268,7 @@ class Parser {
     }
     const namespace = json['namespace'] ?? enclosing
     if (typeof namespace !== 'string' || (namespace !== '' && !FULL_NAME.test(namespace))) {
-      throw this.error(path, `has no valid namespace: ${JSON.stringify(namespace)}`)
+      throw this.error(path, `has no valid namespace: ${schemaText(namespace)}`)
     }
     const name = fullName(own, namespace)
     if (isPrimitive(name.slice(name.lastIndexOf('.') + 1))) {
@@ -386,17 +387,18 @@ function matchesPrimitive(type: PrimitiveName, value: Json): boolean {
     case 'int':
       return Number.isInteger(value) && value === (value as number) << 0
     case 'long':
-      return (
-        Number.isInteger(value) &&
-        BigInt(value as number) === BigInt.asIntN(64, BigInt(value as number))
-      )
+      return isWhole(value) && BigInt(value) === BigInt.asIntN(64, BigInt(value))
     case 'float':
     case 'double':
-      return typeof value === 'number'
+      return typeof value === 'number' || typeof value === 'bigint'
     case 'bytes':
     case 'string':
       return typeof value === 'string'
   }
+}
+
+function isWhole(value: Json): value is number | bigint {
+  return typeof value === 'bigint' || Number.isInteger(value)
 }
 
 function isObject(value: Json): value is JsonObject {

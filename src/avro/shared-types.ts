@@ -6,7 +6,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, usageError } from '../errors.ts'
-import { readJson } from '../json.ts'
+import { readSchemaJson } from './schema-json.ts'
 import { type Json, fullName, isPrimitive, namespaceOf, parseSchema } from './schema.ts'
 
 type JsonObject = { [key: string]: Json }
@@ -23,7 +23,7 @@ export function loadSharedTypes(folder: string): SharedTypes {
   const types = new Map<string, JsonObject>()
   const paths = new Map<string, string>()
   for (const path of schemaFiles(folder)) {
-    const json = readJson(path) as Json
+    const json = readSchemaJson(path)
     const name = isObject(json) ? definedName(json, '') : undefined
     if (!isObject(json) || name === undefined) {
       throw usageError('schema', `${path}: $: defines no named type`)

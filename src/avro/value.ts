@@ -41,9 +41,11 @@ export function defaultValue(schema: Schema, json: Json): Value {
 function primitiveDefault(type: PrimitiveName, json: Json): Value {
   switch (type) {
     case 'long':
-      return BigInt(json as number)
+      return BigInt(json as number | bigint)
     case 'float':
-      return Math.fround(json as number)
+      return Math.fround(Number(json))
+    case 'double':
+      return Number(json)
     case 'bytes':
       return bytesOf(json as string)
     default:

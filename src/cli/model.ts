@@ -5,6 +5,7 @@ import { Argument, Command } from 'commander'
 import type { Context } from './context.ts'
 import type { BuildCommandOptions } from './model/build.ts'
 import type { DiffOptions } from './model/diff.ts'
+import type { LiveOptions } from './model/live.ts'
 import type { InspectOptions } from './model/inspect.ts'
 import type { ScoreOptions } from './model/score.ts'
 import type { VerifyOptions } from './model/verify.ts'
@@ -22,12 +23,16 @@ const MANIFEST_OPTION = [
   "the model's manifest, when it lies elsewhere",
 ] as const
 
-export function modelCommand(run: Run, { output }: Context): Command {
+export function modelCommand(run: Run, context: Context): Command {
+  const { output } = context
   const command = new Command('model')
-    .description('build, inspect, try and compare models')
+    .description('build, inspect, try and compare models, and change that of a running worker')
     .addHelpText('after', EXAMPLES)
   for (const make of [buildCommand, inspectCommand, scoreCommand, verifyCommand, diffCommand]) {
     command.addCommand(make(run, output))
+  }
+  for (const make of [promoteCommand, rollbackCommand, challengeCommand]) {
+    command.addCommand(make(run, context))
   }
   return command
 }
@@ -37,7 +42,9 @@ Examples:
   bun run model build models/default --out build/models/default
   bun run model build model.txt --manifest manifest.json --expected scores.csv --out artefact
   bun run model inspect models/default
-  bun run model score --model artefact --input loans.csv`
+  bun run model score --model artefact --input loans.csv
+  bun run model promote artefact --token-file token
+  bun run model rollback --token-file token`
 
 function buildCommand(run: Run, output: Output): Command {
   return new Command('build')
@@ -143,3 +150,58 @@ A policy's rules look at the application alone, so they are left out here: they 
 Examples:
   bun run model diff build/models/default new-model.txt --input loans.csv
   bun run model diff old.txt new.txt -i loans.csv --policy models/default/policy.toml --json`
+
+function liveCommand(name: string): Command {
+  return new Command(name)
+    .option('--url <url>', "the worker's HTTP server", 'http://127.0.0.1:8080')
+    .option('--token-file <file>', 'holds http.token (default: LOANSTREAM_HTTP_TOKEN)')
+    .option(...JSON_OPTION)
+}
+
+function promoteCommand(run: Run, context: Context): Command {
+  return liveCommand('promote')
+    .description('have a running worker change to an artefact, between two batches')
+    .argument('<folder>', 'of the artefact, where the worker runs; a relative one is from here')
+    .addHelpText('after', PROMOTE_EXAMPLES)
+    .action((folder: string, options: LiveOptions) =>
+      run(async () => (await import('./model/live.ts')).promote(folder, options, context)),
+    )
+}
+
+const PROMOTE_EXAMPLES = `
+Exit code 2 when the worker refuses the artefact, or the token: then the old model goes on. 1 when
+it does not answer.
+
+Examples:
+  bun run model promote artefact --token-file token
+  LOANSTREAM_HTTP_TOKEN=secret bun run model promote /models/7 --url http://worker:8080 --json`
+
+function rollbackCommand(run: Run, context: Context): Command {
+  return liveCommand('rollback')
+    .description('have a running worker go back to the model before, which is in its memory')
+    .addHelpText('after', ROLLBACK_EXAMPLES)
+    .action((options: LiveOptions) =>
+      run(async () => (await import('./model/live.ts')).rollback(options, context)),
+    )
+}
+
+const ROLLBACK_EXAMPLES = `
+Examples:
+  bun run model rollback --token-file token`
+
+function challengeCommand(run: Run, context: Context): Command {
+  return liveCommand('challenge')
+    .description('have an artefact decide beside the model in use, or no longer')
+    .argument('[folder]', 'of the artefact, as for promote; without it the counts are told')
+    .option('--off', 'have the model in use decide alone', false)
+    .addHelpText('after', CHALLENGE_EXAMPLES)
+    .action((folder: string | undefined, options: LiveOptions & { off: boolean }) =>
+      run(async () => (await import('./model/live.ts')).challenge(folder, options, context)),
+    )
+}
+
+const CHALLENGE_EXAMPLES = `
+Examples:
+  bun run model challenge artefact --token-file token
+  bun run model challenge --token-file token
+  bun run model challenge --off --token-file token`

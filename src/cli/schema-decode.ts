@@ -11,19 +11,23 @@ import { type Json, type Schema, parseSchema } from '../avro/schema.ts'
 import { type SharedTypes, loadSharedTypes, withSharedTypes } from '../avro/shared-types.ts'
 import { valueText } from '../avro/value.ts'
 import { OperatingError, messageOf, usageError } from '../errors.ts'
-import { readJson } from '../json.ts'
+import { readSchemaJson } from '../avro/schema-json.ts'
 import { classOf } from '../pipeline/dead-letter.ts'
+import type { RegistryClient } from '../registry/client.ts'
+import { clientOf } from '../registry/options.ts'
 import {
   type Decoded,
   type Framing,
+  WantedId,
   decodeAll,
   decodeOne,
   rawFraming,
   registryFraming,
+  registryIdFraming,
   singleObjectFraming,
 } from '../schemas/framing.ts'
 import { recordNames } from '../schemas/records.ts'
-import { type ConfigOptions, type Context, withConfigOptions } from './context.ts'
+import { type ConfigOptions, type Context, configure, withConfigOptions } from './context.ts'
 import { configuredFiles } from './files.ts'
 
 const FRAMINGS = ['container', 'single-object', 'registry', 'raw'] as const
@@ -65,7 +69,8 @@ Behind a bad record the rest is lost, but for --hex and for the next block of a 
 
 Without --framing: container where the file is one, else single-object.
 Without --reader: the newest version of the record in the schema folder, else the writer's.
-Without --writer: a container has it, and single-object records name one of the schema folder's.
+Without --writer: a container has it, single-object records name one of the schema folder's, and
+--framing registry looks ids up where schema.registry.url is set.
 
 Examples:
   bun run schema decode --input applications.avro
@@ -74,8 +79,9 @@ Examples:
 
 async function decode(options: DecodeOptions, context: Context): Promise<number> {
   const schemas = new Schemas(configuredFiles(options, context).schemas, options.reader)
+  const client = clientOf(configure(options, context).config.settings)
   const isContainer = await chooseContainer(options)
-  const records = isContainer ? ofContainer(options, schemas) : ofFile(options, schemas)
+  const records = isContainer ? ofContainer(options, schemas) : ofFile(options, schemas, client)
   let text = ''
   for await (const record of records) {
     text += `${lineOf(record)}\n`
@@ -118,9 +124,43 @@ async function* ofContainer(options: DecodeOptions, schemas: Schemas): AsyncGene
   for await (const { data, count } of file.blocks()) yield* decodeAll(data, framing, count)
 }
 
-async function* ofFile(options: DecodeOptions, schemas: Schemas): AsyncGenerator<Decoded> {
-  const framing = framingOf(options, schemas)
+async function* ofFile(
+  options: DecodeOptions,
+  schemas: Schemas,
+  client: RegistryClient | undefined,
+): AsyncGenerator<Decoded> {
   const bytes = await readInput(options.input)
+  if (options.framing !== 'registry' || options.writer !== undefined || !client) {
+    yield* decodeFile(options, bytes, framingOf(options, schemas))
+    return
+  }
+  const resolvers = new Map<number, Resolver | null | undefined>()
+  const framing = registryIdFraming(resolvers)
+  let done = 0
+  for (;;) {
+    try {
+      let i = 0
+      for (const record of decodeFile(options, bytes, framing)) {
+        if (i++ < done) continue
+        done++
+        yield record
+      }
+      return
+    } catch (error) {
+      if (!(error instanceof WantedId)) throw error
+      // Asked for when the first record names it; what was told before is passed over then.
+      const found = await client.schema(error.id)
+      const resolver = 'json' in found ? schemas.registered(found.json, error.id) : undefined
+      resolvers.set(error.id, resolver)
+    }
+  }
+}
+
+function* decodeFile(
+  options: DecodeOptions,
+  bytes: Uint8Array,
+  framing: Framing,
+): Generator<Decoded, void> {
   if (!options.hex) {
     yield* decodeAll(bytes, framing)
     return
@@ -135,7 +175,8 @@ async function* ofFile(options: DecodeOptions, schemas: Schemas): AsyncGenerator
 function framingOf({ framing, writer }: DecodeOptions, schemas: Schemas): Framing {
   const schema = writer === undefined ? undefined : schemas.load(writer)
   if (framing === undefined || framing === 'single-object') return schemas.singleObjects(schema)
-  if (!schema) throw usageError('option', `--framing ${framing} needs --writer`)
+  const or = framing === 'registry' ? ' or schema.registry.url' : ''
+  if (!schema) throw usageError('option', `--framing ${framing} needs --writer${or}`)
   const resolver = schemas.resolver(schema)
   return framing === 'raw' ? rawFraming(resolver) : registryFraming(resolver)
 }
@@ -166,7 +207,7 @@ class Schemas {
   }
 
   load(file: string): Schema {
-    return parseSchema(withSharedTypes(readJson(file) as Json, this.types), file)
+    return parseSchema(withSharedTypes(readSchemaJson(file), this.types), file)
   }
 
   /** @throws OperatingError kind 'usage', code 'schema_incompatible' */
@@ -192,6 +233,16 @@ class Schemas {
       resolvers.set(fingerprint, made)
       return made
     })
+  }
+
+  /** What reads the records of a registry's schema, or null where nothing does. */
+  registered(json: Json, id: number): Resolver | null {
+    try {
+      return this.resolver(parseSchema(json, `schema ${id} of the registry`))
+    } catch (error) {
+      if (error instanceof OperatingError) return null
+      throw error
+    }
   }
 
   private resolverOrNull(writer: Schema): Resolver | null {

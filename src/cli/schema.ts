@@ -9,15 +9,17 @@ import { type SchemaVersion, loadSchemaVersions, newest } from '../avro/schema-f
 import { type Json, parseSchema } from '../avro/schema.ts'
 import { loadSharedTypes, withSharedTypes } from '../avro/shared-types.ts'
 import { messageOf, usageError } from '../errors.ts'
-import { readJson } from '../json.ts'
+import { readSchemaJson } from '../avro/schema-json.ts'
 import { fromRoot } from '../paths.ts'
+import { clientOf } from '../registry/options.ts'
 import { docsOf } from '../schemas/docs.ts'
 import { recordNames } from '../schemas/records.ts'
 import { typesOf } from '../schemas/types.ts'
-import { type ConfigOptions, type Context, withConfigOptions } from './context.ts'
+import { type ConfigOptions, type Context, configure, withConfigOptions } from './context.ts'
 import { configuredFiles } from './files.ts'
 import { schemaCheckCommand } from './schema-check.ts'
 import { schemaDecodeCommand } from './schema-decode.ts'
+import { subjectsOf } from './subjects.ts'
 
 type Run = (action: () => Promise<number>) => void
 
@@ -45,25 +47,44 @@ Examples:
 
 function listCommand(run: Run, context: Context): Command {
   const command = new Command('list')
-    .description('list every version of every record with its fingerprint')
+    .description(
+      'list every version of every record with its fingerprint, and its id where a registry is set',
+    )
     .option('--json', 'print one JSON array', false)
   return withConfigOptions(command)
     .addHelpText('after', '\nExamples:\n  bun run schema list\n  bun run schema list --json')
-    .action((options: ConfigOptions & { json: boolean }) => run(async () => list(options, context)))
+    .action((options: ConfigOptions & { json: boolean }) => run(() => list(options, context)))
 }
 
-function list(options: ConfigOptions & { json: boolean }, context: Context): number {
+async function list(options: ConfigOptions & { json: boolean }, context: Context): Promise<number> {
+  const { settings } = configure(options, context).config
+  const client = clientOf(settings)
+  const subjects = subjectsOf(settings)
+  const idOf = async (record: string, json: Json) => {
+    const subject = subjects.get(record)
+    return subject === undefined ? undefined : client?.idOf(subject, json)
+  }
   const folder = schemaFolder(options, context)
-  const rows = recordNames(folder).flatMap((record) =>
-    loadSchemaVersions(join(folder, record)).map(({ version, fingerprint, path }) => ({
-      record,
-      version,
-      fingerprint: fingerprintHex(fingerprint),
-      path,
-    })),
-  )
-  if (options.json) context.output.print(`${JSON.stringify(rows)}\n`)
-  else for (const row of rows) context.output.print(`${Object.values(row).join('  ')}\n`)
+  const rows: { [column: string]: string | number | null }[] = []
+  for (const record of recordNames(folder)) {
+    for (const { version, fingerprint, path, json } of loadSchemaVersions(join(folder, record))) {
+      const row = { record, version, fingerprint: fingerprintHex(fingerprint) }
+      rows.push(
+        client ? { ...row, id: (await idOf(record, json)) ?? null, path } : { ...row, path },
+      )
+    }
+  }
+  if (options.json) {
+    context.output.print(`${JSON.stringify(rows)}\n`)
+    return 0
+  }
+  for (const row of rows) {
+    context.output.print(
+      `${Object.values(row)
+        .map((value) => value ?? '-')
+        .join('  ')}\n`,
+    )
+  }
   return 0
 }
 
@@ -90,7 +111,7 @@ function fingerprint(
   context: Context,
 ): number {
   const shared = loadSharedTypes(schemaFolder(options, context))
-  const schema = parseSchema(withSharedTypes(readJson(file) as Json, shared), file)
+  const schema = parseSchema(withSharedTypes(readSchemaJson(file), shared), file)
   context.output.print(`${fingerprintHex(fingerprintOf(schema))}\n`)
   if (options.canonical) context.output.print(`${canonicalForm(schema)}\n`)
   return 0

@@ -39,8 +39,9 @@ async function work(options: ConfigOptions, context: Context): Promise<number> {
     context.exit(1)
   })
   process.on('SIGHUP', () => {
-    log.info('SIGHUP: the model is loaded again')
+    log.info('SIGHUP: schemas and model are loaded again')
     // What was wrong is logged and counted.
+    runtime.models.reloadSchemas().catch(() => undefined)
     runtime.models.reload().catch(() => undefined)
   })
   const cause = await Promise.race([signal, failed])

@@ -14,9 +14,10 @@ import { usageError } from '../errors.ts'
 import { sha256Hex } from '../hash.ts'
 import { readJson } from '../json.ts'
 import { type Artefact, type ArtefactManifest, bindingOf } from '../scorer/artefact.ts'
+import { scaleOf } from '../scorer/unit-scale.ts'
 import { figuresOf } from './figures.ts'
 import { type Forest } from './forest.ts'
-import { type Parity, checkParity } from './gate.ts'
+import { type OnProbes, type Parity, checkParity } from './gate.ts'
 import { type ModelSource, readModel } from './model-source.ts'
 import { makeTables } from './tables.ts'
 
@@ -35,6 +36,7 @@ export type BuildOptions = {
   manifest?: string | undefined
   /** Is told what is done next. */
   onStage?: ((stage: string) => void) | undefined
+  onProbes?: OnProbes | undefined
 }
 
 /**
@@ -46,14 +48,14 @@ export type BuildOptions = {
 export function buildModel(
   path: string,
   module: WebAssembly.Module,
-  { manifest, onStage = () => undefined }: BuildOptions = {},
+  { manifest, onStage = () => undefined, onProbes }: BuildOptions = {},
 ): BuiltModel {
   onStage('reading')
   const source = readModel(path, manifest)
   onStage('tables')
   const unproved = makeArtefact(source, { probes: 0, leaves: 0, leavesReached: 0 })
   onStage('parity')
-  const parity = checkParity(source.forest, unproved, module)
+  const parity = checkParity(source.forest, unproved, module, onProbes)
   const { probes, leavesReached } = parity
   const proved = { ...unproved.manifest, parity: { probes, leaves_reached: leavesReached } }
   return { artefact: { ...unproved, manifest: proved }, source, forest: source.forest, parity }
@@ -72,9 +74,11 @@ export function makeArtefact(source: ModelSource, parity: Parity): Artefact {
     name: source.name,
     model,
     source: { format: source.format, file: source.file, sha256: source.sourceHash },
-    features: source.features.map(({ name, field }, i) => ({
+    features: source.features.map(({ name, field, unit, ...scale }, i) => ({
       name,
       field,
+      ...scaleOf(scale),
+      ...(unit === undefined ? {} : { unit }),
       ...figures.features[i]!,
       ...(gains ? { gain: gains[i]! } : {}),
     })),

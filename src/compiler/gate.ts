@@ -40,6 +40,9 @@ export type Parity = {
   leavesReached: number
 }
 
+/** Is told how many probes of a kind were compared, and how many there are at most. */
+export type OnProbes = (kind: 'thresholds' | 'leaves', done: number, total: number) => void
+
 /**
  * Scores every probe both ways.
  *
@@ -49,12 +52,22 @@ export function checkParity(
   forest: Forest,
   artefact: Artefact,
   module: WebAssembly.Module,
+  onProbes: OnProbes = () => undefined,
 ): Parity {
   const check = new Check(forest, artefact, module)
-  for (const row of thresholdProbes(forest)) check.add(row)
-  check.flush()
-  for (const row of leafProbes(forest, check.reached)) check.add(row)
-  check.flush()
+  const run = (kind: 'thresholds' | 'leaves', probes: Iterable<Float64Array>, total: number) => {
+    let done = 0
+    for (const row of probes) {
+      check.add(row)
+      if (done++ % BATCH_ROWS === 0) onProbes(kind, done, total)
+    }
+    check.flush()
+  }
+  const values = valuesOf(forest)
+  run('thresholds', thresholdProbes(values), Math.min(values.total, values.most))
+  const { leaves, leavesReached } = check.result()
+  const missed = Math.min(leaves - leavesReached, probesMax(forest))
+  run('leaves', leafProbes(forest, check.reached), missed)
   return check.result()
 }
 
@@ -156,11 +169,11 @@ function valuesAround({ threshold, categories }: Split): number[] {
   return [...categories.ids.flatMap((id) => [id, id + 1]), -0.5, -1]
 }
 
-/**
- * All that lies around the splits of each feature, and hostile values, while the other features
- * walk through their own, so that different paths are taken each time.
- */
-function* thresholdProbes(forest: Forest): Generator<Float64Array> {
+/** Values to try of each feature: how many there are, and how many probes there may be. */
+type Values = { perFeature: number[][]; total: number; most: number }
+
+/** All that lies around the splits of each feature, and hostile values. */
+function valuesOf(forest: Forest): Values {
   const values = forest.features.map(() => new Set<number>())
   for (const tree of forest.trees) {
     for (const split of tree.splits) {
@@ -168,10 +181,14 @@ function* thresholdProbes(forest: Forest): Generator<Float64Array> {
     }
   }
   const perFeature = values.map((set) => [...set, ...HOSTILE])
-  const row = new Float64Array(perFeature.length)
   const longest = Math.max(0, ...perFeature.map((list) => list.length))
   const total = perFeature.reduce((sum, list) => sum + list.length, 0)
-  const most = Math.max(longest, Math.floor(WALKS_MAX / Math.max(1, forest.trees.length)))
+  return { perFeature, total, most: Math.max(longest, probesMax(forest)) }
+}
+
+/** Each value once, while the other features walk through theirs: other paths each time. */
+function* thresholdProbes({ perFeature, total, most }: Values): Generator<Float64Array> {
+  const row = new Float64Array(perFeature.length)
   let turn = 0
   const fill = () => {
     for (const [i, list] of perFeature.entries()) {
@@ -199,7 +216,7 @@ function* thresholdProbes(forest: Forest): Generator<Float64Array> {
 /** For each leaf that none has reached yet a row that ends there, if there is any. */
 function* leafProbes(forest: Forest, reached: readonly Uint8Array[]): Generator<Float64Array> {
   const row = new Float64Array(forest.features.length)
-  const most = Math.floor(WALKS_MAX / Math.max(1, forest.trees.length))
+  const most = probesMax(forest)
   let made = 0
   for (const [i, tree] of forest.trees.entries()) {
     const parents = parentsOf(tree.splits)
@@ -210,6 +227,10 @@ function* leafProbes(forest: Forest, reached: readonly Uint8Array[]): Generator<
       yield row
     }
   }
+}
+
+function probesMax(forest: Forest): number {
+  return Math.floor(WALKS_MAX / Math.max(1, forest.trees.length))
 }
 
 type Step = { split: Split; left: boolean }

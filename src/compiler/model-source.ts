@@ -7,9 +7,17 @@ import { z } from 'zod'
 import { messageOf, usageError } from '../errors.ts'
 import { sha256, sha256Hex } from '../hash.ts'
 import { lineInJson, parseJson, readText } from '../json.ts'
-import type { Forest } from './forest.ts'
+import type { Forest, Split } from './forest.ts'
+import { type UnitScale, columnName, isScaled, scaleOf } from '../scorer/unit-scale.ts'
 import { gainsOf } from './gains.ts'
 import { parseModel } from './model-file.ts'
+
+type SourceFeature = UnitScale & {
+  name: string
+  field: string
+  /** The feature's own unit, where the manifest states it. */
+  unit?: string | undefined
+}
 
 export type ModelSource = {
   name: string
@@ -22,7 +30,7 @@ export type ModelSource = {
   modelHash: Uint8Array
   forest: Forest
   /** In the model's order, each with the field of the application that it rests on. */
-  features: { name: string; field: string }[]
+  features: SourceFeature[]
   /** By feature; undefined where the file states none. */
   gains?: number[] | undefined
   /** File and line that name a feature, for errors. */
@@ -36,7 +44,15 @@ const modelManifest = z.looseObject({
   source: z.string(),
   sha256: z.string(),
   objective: z.enum(['binary', 'regression']),
-  features: z.array(z.looseObject({ name: z.string(), field: z.string() })),
+  features: z.array(
+    z.looseObject({
+      name: z.string(),
+      field: z.string(),
+      unit: z.string().optional(),
+      multiplied_by: z.number().positive().optional(),
+      divided_by: z.number().positive().optional(),
+    }),
+  ),
 })
 
 /** A manifest with its text, for the lines in it. */
@@ -74,7 +90,7 @@ export function readModel(path: string, manifestPath?: string): ModelSource {
     sourceHash,
     modelHash: sha256(manifest?.text ?? bytes),
     forest,
-    features: forest.features.map((name, i) => ({ name, field: fields?.[i]?.field ?? name })),
+    features: forest.features.map((name, i) => featureOf(name, fields?.[i])),
     gains: gainsOf(format, bytes, forest.features.length),
     placeOf: (feature) =>
       manifest ? placeIn(manifest, ['features', feature]) : namesPlace(sourcePath, bytes),
@@ -134,11 +150,39 @@ function checkManifest(manifest: Manifest, forest: Forest, format: string, path:
     const due = forest.features[i] === undefined ? 'none' : `"${forest.features[i]}"`
     throw refuse(at, `${what}: number ${i + 1} ${is}, ${due} is due`)
   }
-  const fields = content.features.map((feature) => feature.field)
+  for (const [i, feature] of content.features.entries()) {
+    const why = wrongInScale(feature, isCategorical(forest, i))
+    if (why) throw refuse(['features', i], `feature "${feature.name}" ${why}`)
+  }
+  const fields = content.features.map(columnName)
   const twice = fields.findIndex((field, i) => fields.indexOf(field) !== i)
   if (twice < 0) return
   const both = `"${names[fields.indexOf(fields[twice]!)]}" and "${names[twice]}"`
   throw refuse(['features', twice], `${both} rest on one field, "${fields[twice]}"`)
+}
+
+function featureOf(name: string, stated: SourceFeature | undefined): SourceFeature {
+  if (!stated) return { name, field: name }
+  const { field, unit } = stated
+  return { name, field, ...(unit === undefined ? {} : { unit }), ...scaleOf(stated) }
+}
+
+/** Why a feature cannot be in another unit than its field; undefined where nothing is wrong. */
+function wrongInScale(feature: SourceFeature, categorical: boolean): string | undefined {
+  if (!isScaled(feature)) return undefined
+  const { name, field, multiplied_by, divided_by } = feature
+  if (multiplied_by !== undefined && divided_by !== undefined) {
+    return 'is both multiplied and divided'
+  }
+  if ((multiplied_by ?? divided_by) === 1) return 'is multiplied with or divided by 1'
+  if (categorical) return 'is a category, which has no unit'
+  // In a file of rows nobody could tell which of both is meant.
+  return name === field ? 'is in another unit than its field and has its name' : undefined
+}
+
+function isCategorical(forest: Forest, feature: number): boolean {
+  const isOne = (split: Split) => split.feature === feature && split.categories !== undefined
+  return forest.trees.some(({ splits }) => splits.some(isOne))
 }
 
 function placeIn({ path, text }: Manifest, at: readonly PropertyKey[]): string {

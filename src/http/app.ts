@@ -50,6 +50,7 @@ export function makeApp(status: Status, models: ModelHost, token: string): Hono 
         lag: p.lag ?? null,
         last_progress: new Date(nowMs - p.progressAgoMs).toISOString(),
         stage: p.stage,
+        waits_for: p.waitsFor === '' ? null : p.waitsFor,
         first_decision_ms: p.firstDecisionMs ?? null,
         healthy: p.healthy,
       })),

@@ -119,6 +119,10 @@ function addModels(registry: Registry, models: ModelHost): void {
     { labels: { result: 'changed' }, value: models.swaps },
     { labels: { result: 'refused' }, value: models.refusals },
   ])
+  addCounter(registry, 'loan_schema_changes_total', 'Changes of the schema files, running.', () => [
+    { labels: { result: 'changed' }, value: models.schemaChanges },
+    { labels: { result: 'refused' }, value: models.schemaRefusals },
+  ])
 }
 
 function addChallenger(registry: Registry, status: Status): void {

@@ -12,6 +12,7 @@ export const STAGES = [
   'fetch',
   'gather',
   'decide',
+  'schema',
   'produce',
   'challenge',
   'commit',

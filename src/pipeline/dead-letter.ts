@@ -6,6 +6,7 @@ import {
   ID_BYTES_MAX,
   ITEMS_MAX,
   STATUS_BAD_BRANCH,
+  STATUS_BAD_HEADER,
   STATUS_BAD_LENGTH,
   STATUS_BAD_STRING,
   STATUS_BAD_SYMBOL,
@@ -16,12 +17,15 @@ import {
   STATUS_TOO_DEEP,
   STATUS_TRAILING_BYTES,
   STATUS_TRUNCATED,
+  STATUS_UNKNOWN_ID,
   STATUS_UNKNOWN_SCHEMA,
 } from '../../assembly/layout.ts'
 import { fingerprintText } from '../avro/fingerprint.ts'
+import { type SchemaId, SCHEMA_ID_HEADER } from '../avro/schema-id.ts'
 import { assert } from '../errors.ts'
 import type { DeadLetterClass } from '../metrics/counters.ts'
 import type { Engine } from '../scorer/engine.ts'
+import { isNamedByHeader, schemaIdOf } from '../scorer/schema-ids.ts'
 
 export type DeadLetter = {
   class: DeadLetterClass
@@ -33,7 +37,9 @@ export type DeadLetter = {
 /** Class of each status the module gives. */
 const CLASSES: Readonly<{ [status: number]: DeadLetterClass }> = {
   [STATUS_UNKNOWN_FRAMING]: 'unknown-framing',
+  [STATUS_BAD_HEADER]: 'unknown-framing',
   [STATUS_UNKNOWN_SCHEMA]: 'unknown-schema',
+  [STATUS_UNKNOWN_ID]: 'unknown-schema',
   [STATUS_TRUNCATED]: 'truncated',
   [STATUS_BAD_VARINT]: 'varint-overflow',
   [STATUS_TRAILING_BYTES]: 'trailing-bytes',
@@ -51,8 +57,14 @@ const CLASSES: Readonly<{ [status: number]: DeadLetterClass }> = {
  *
  * @param record      index in the batch
  * @param valueBytes  bytes of the record's value as it came
+ * @param whyUnknown  what the registry says of an id that it has no schema of
  */
-export function explainDeadLetter(engine: Engine, record: number, valueBytes: number): DeadLetter {
+export function explainDeadLetter(
+  engine: Engine,
+  record: number,
+  valueBytes: number,
+  whyUnknown?: (id: SchemaId) => string,
+): DeadLetter {
   const status = engine.u32[(engine.statusesAt >> 2) + record]!
   if (valueBytes === 0) {
     return { class: 'no-value', message: 'the record has no value', byte: undefined }
@@ -61,10 +73,24 @@ export function explainDeadLetter(engine: Engine, record: number, valueBytes: nu
     const message = `the value has ${valueBytes} bytes, limit is ${engine.size.inputBytes}`
     return { class: 'too-large', message, byte: undefined }
   }
-  const byte = engine.u32[(engine.faultsAt >> 2) + record]!
+  const code = status & 0xff
+  const isOfHeader = isNamedByHeader(engine, record) && HEADER_FAULTS.has(code)
+  const byte = isOfHeader ? undefined : engine.u32[(engine.faultsAt >> 2) + record]!
+  if (code === STATUS_UNKNOWN_ID) {
+    const id = schemaIdOf(engine, record)
+    const message = whyUnknown?.(id) ?? `no schema is known of the registry's id ${id}`
+    return { class: classOf(status), message, byte }
+  }
   const message = explain(engine, record, status, valueBytes)
   return { class: classOf(status), message, byte }
 }
+
+/** Of a record that a header names the schema of, they are no byte's fault. */
+const HEADER_FAULTS: ReadonlySet<number> = new Set([
+  STATUS_BAD_HEADER,
+  STATUS_UNKNOWN_ID,
+  STATUS_INCOMPATIBLE_SCHEMA,
+])
 
 /** The class of a status that is not STATUS_OK. */
 export function classOf(status: number): DeadLetterClass {
@@ -77,7 +103,10 @@ export function classOf(status: number): DeadLetterClass {
 function explain(engine: Engine, record: number, status: number, valueBytes: number): string {
   const code = status & 0xff
   if (code === STATUS_UNKNOWN_FRAMING) {
-    return `the value (${valueBytes} bytes) does not start with C3 01 and a schema's fingerprint`
+    return unknownFraming(engine, record, valueBytes)
+  }
+  if (code === STATUS_BAD_HEADER) {
+    return `the header ${SCHEMA_ID_HEADER} is neither 01 and a GUID nor 00 and an id`
   }
   if (code === STATUS_UNKNOWN_SCHEMA) {
     const header = engine.u32[(engine.spansAt >> 2) + record * 2]!
@@ -89,7 +118,7 @@ function explain(engine: Engine, record: number, status: number, valueBytes: num
   const field = writer.fields[status >>> 8] ?? ''
   switch (code) {
     case STATUS_INCOMPATIBLE_SCHEMA:
-      return `schema version ${writer.version} cannot be read: ${writer.refusal}`
+      return `${writer.name} cannot be read: ${writer.refusal}`
     case STATUS_TRUNCATED:
       return `the value ends after ${valueBytes} bytes, before its last field`
     case STATUS_TRAILING_BYTES:
@@ -109,6 +138,17 @@ function explain(engine: Engine, record: number, status: number, valueBytes: num
     default:
       return `${field}: the value is impossible (see the field's bounds in the schema)`
   }
+}
+
+function unknownFraming(engine: Engine, record: number, valueBytes: number): string {
+  const what = `the value (${valueBytes} bytes) does not start with`
+  if (engine.program.framings.registry) {
+    return `${what} C3 01 and a schema's fingerprint, nor with 00 and a registry's id`
+  }
+  const isOfRegistry =
+    valueBytes >= 5 && engine.u8[engine.u32[(engine.spansAt >> 2) + record * 2]!] === 0
+  const hint = isOfRegistry ? '; as one of a schema registry it needs schema.registry.url' : ''
+  return `${what} C3 01 and a schema's fingerprint${hint}`
 }
 
 /** Header of a letter that is too large for the broker with its value: the bytes left out. */

@@ -3,7 +3,8 @@
 // position rewinds to the committed offset, and the batch is read again.
 
 import { RESULT_DEAD, RESULT_DECIDED } from '../../assembly/layout.ts'
-import { OperatingError, messageOf } from '../errors.ts'
+import type { SchemaId } from '../avro/schema-id.ts'
+import { OperatingError, assert, messageOf } from '../errors.ts'
 import {
   COMMAND_ABANDON,
   COMMAND_DRAIN,
@@ -16,10 +17,12 @@ import { ERR_PARTITION_EOF } from '../rdkafka/error.ts'
 import { addressOf } from '../rdkafka/memory.ts'
 import type { PartitionSource, SourceNotice } from '../rdkafka/partition-source.ts'
 import type { Engine } from '../scorer/engine.ts'
+import { unknownIds } from '../scorer/schema-ids.ts'
 import { VALUE_DROPPED_HEADER, deadLetterHeaders, explainDeadLetter } from './dead-letter.ts'
 import type { Challenger } from './challenger.ts'
 import type { Delivery } from './delivery.ts'
 import { Tally } from './tally.ts'
+import type { WantedSchemas } from './wanted-schemas.ts'
 
 /** Longest wait for records; a command wakes the queue, so this bounds only a lost wake. */
 const IDLE_WAIT_MS = 200
@@ -35,6 +38,8 @@ const BACKOFF_STEP_MS = 20
 const COLLECT_INTERVAL_MS = 15_000
 /** First turn of asking for the group's offset. */
 const ASK_FIRST_MS = 1000
+/** Pause between two looks for a schema's answer. */
+const SCHEMA_WAIT_MS = 2
 const TOO_LARGE = 'MSG_SIZE_TOO_LARGE'
 /** A little below Kafka's default of max.message.bytes, 1,048,588: headers take room as well. */
 const BROKER_MESSAGE_BYTES = 1_040_000
@@ -50,6 +55,7 @@ export type LoopHooks = {
   takeReplacement(): Engine | undefined
   /** Where the decisions of a second model go. */
   challenger: Challenger
+  schemas: WantedSchemas
 }
 
 /** How a loop ended: all committed, given up as the partition was lost, or to be begun anew. */
@@ -69,6 +75,8 @@ export class PartitionLoop {
   private failures = 0
   /** Committed offset when all earlier owners had been fenced; negative when there was none. */
   private startOffset = -1
+  /** Messages of the turn, given back or not. */
+  private taken = 0
   /** Bytes of key and value up to which dead letters go whole; learnt when one is refused. */
   private letterBytesMax = Number.POSITIVE_INFINITY
   /** The largest that was sent whole since the last commit. */
@@ -176,11 +184,15 @@ export class PartitionLoop {
     if (delivery.untilDue(Date.now(), IDLE_WAIT_MS) === 0) this.commit(delivery, false)
   }
 
-  /** Between two batches nothing of the old engine is in use: librdkafka copied its output. */
-  private replaceEngine(engine: Engine): void {
+  /**
+   * Between two batches nothing of the old engine is in use: librdkafka copied its output.
+   *
+   * @param held  messages that are not all given back
+   */
+  private replaceEngine(engine: Engine, held = 0): void {
     this.engine = engine
     this.messages = addressOf(engine.u8) + engine.messagesAt
-    this.source.setTarget(engine)
+    this.source.setTarget(engine, held)
     this.tally.setEngine(engine)
     this.challenger.begin(engine)
   }
@@ -190,12 +202,13 @@ export class PartitionLoop {
     const { source } = this
     let done = 0
     let records = 0
+    this.taken = taken
     try {
       while (done < taken) {
         const count = this.gather(done, taken)
         if (count === 0) this.notice(source.notice(done))
-        else if (this.isDue(source.recordOffset(done))) this.decide(delivery, done, count)
-        else break
+        else if (!this.isDue(source.recordOffset(done))) break
+        else if (!this.decide(delivery, done, count)) break
         records += count
         const next = done + Math.max(1, count)
         source.release(done, next)
@@ -238,17 +251,23 @@ export class PartitionLoop {
     return count
   }
 
-  private decide(delivery: Delivery, from: number, count: number): void {
-    const { counters, engine, source } = this
+  /** Returns false when a command came before it was known what the records' schemas are. */
+  private decide(delivery: Delivery, from: number, count: number): boolean {
+    const { counters, source } = this
     counters.stage = 'decide'
     let started = Bun.nanoseconds()
-    engine.decide(count)
+    this.engine.decide(count)
     started = this.lap('decide', started)
+    if (this.deadCount() > 0 && this.engine.program.framings.registry) {
+      if (!this.bringSchemas(delivery, from, count)) return false
+      started = Bun.nanoseconds()
+    }
+    const { engine } = this
     counters.stage = 'produce'
     const result = engine.resultAt >> 2
     const decided = engine.u32[result + (RESULT_DECIDED >> 2)]!
     if (decided > 0) delivery.produce(this.messages, decided)
-    if (engine.u32[result + (RESULT_DEAD >> 2)]! > 0) this.deadLetters(delivery, from, count)
+    if (this.deadCount() > 0) this.deadLetters(delivery, from, count)
     this.lap('produce', started)
     this.tally.addBatch(count)
     const nextOffset = source.recordOffset(from + count - 1) + 1
@@ -259,6 +278,46 @@ export class PartitionLoop {
     counters.set('progressAtMs', nowMs)
     if (counters.get('firstDecisionAtMs') === 0) counters.set('firstDecisionAtMs', nowMs)
     if (engine.challenger) this.challenge(count)
+    return true
+  }
+
+  private deadCount(): number {
+    const { u32, resultAt } = this.engine
+    return u32[(resultAt + RESULT_DEAD) >> 2]!
+  }
+
+  /**
+   * Has the schemas brought that records of the batch name and that are not known yet, and decides
+   * the batch again with those that there are. What was decided before is committed first, as an
+   * answer may take as long as the registry is down.
+   *
+   * @returns false when a command came first: the batch is read again by whoever is next
+   */
+  private bringSchemas(delivery: Delivery, from: number, count: number): boolean {
+    const { counters } = this
+    const { schemas } = this.hooks
+    const ids = schemas.due(unknownIds(this.engine, count))
+    if (ids.length === 0) return true
+    this.commit(delivery, true)
+    counters.stage = 'schema'
+    schemas.ask(ids)
+    const before = this.engine
+    while (schemas.isWaiting(this.engine.program.framings.known)) {
+      if (counters.command !== COMMAND_RUN) {
+        schemas.giveUp()
+        return false
+      }
+      Bun.sleepSync(SCHEMA_WAIT_MS)
+      delivery.poll()
+      this.challenger.poll()
+      const replacement = this.hooks.takeReplacement()
+      if (replacement) this.replaceEngine(replacement, this.taken)
+    }
+    if (this.engine === before) return true
+    assert(this.gather(from, from + count) === count, 'engines of one size gather the same')
+    counters.stage = 'decide'
+    this.engine.decide(count)
+    return true
   }
 
   /** After all that the champion needs; what fails here is told by counters and the log alone. */
@@ -275,7 +334,8 @@ export class PartitionLoop {
     for (let i = 0; i < count; i++) {
       if (engine.u32[(engine.statusesAt >> 2) + i] === 0) continue
       const valueBytes = source.valueBytes(from + i)
-      const letter = explainDeadLetter(engine, i, valueBytes)
+      const why = (id: SchemaId) => this.hooks.schemas.whyUnknown(id)
+      const letter = explainDeadLetter(engine, i, valueBytes, why)
       const recordOffset = source.recordOffset(from + i)
       const headers = deadLetterHeaders(letter, source.topic, source.partition, recordOffset)
       const bytes = valueBytes + source.keyBytes(from + i)

@@ -9,6 +9,8 @@ export class BatchBuffer implements BatchTarget {
   readonly spansAt: number
   readonly offsetsAt: number
   readonly inputAt: number
+  /** Headers are not read. */
+  readonly headersAt = 0
   readonly size: { records: number; inputBytes: number }
 
   constructor(size: { records: number; inputBytes: number }) {

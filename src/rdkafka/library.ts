@@ -90,6 +90,7 @@ const SYMBOLS = {
   rd_kafka_message_errstr: { args: [ptr], returns: cstring },
   rd_kafka_message_timestamp: { args: [ptr, ptr], returns: int64 },
   rd_kafka_message_headers: { args: [ptr, ptr], returns: i32 },
+  rd_kafka_header_get_last: { args: [ptr, ptr, ptr, ptr], returns: i32 },
   rd_kafka_header_get_all: { args: [ptr, u64, ptr, ptr, ptr], returns: i32 },
   rd_kafka_seek_partitions: { args: [ptr, ptr, i32], returns: ptr },
   rd_kafka_offsets_for_times: { args: [ptr, ptr, i32], returns: i32 },

@@ -8,6 +8,7 @@ import { assert } from '../errors.ts'
 import { ERR_NONE, KafkaError, errorName, throwCode, throwError } from './error.ts'
 import { rd } from './library.ts'
 import { copyBytes, copyOut } from './memory.ts'
+import { SchemaHeaders } from './schema-headers.ts'
 import {
   MESSAGE_ERR,
   MESSAGE_KEY,
@@ -31,6 +32,8 @@ export type BatchTarget = {
   spansAt: number
   offsetsAt: number
   inputAt: number
+  /** Where it goes what headers name the schemas by; 0: none is read, at no cost. */
+  headersAt: number
   /** Most records, and most bytes of input. */
   size: { records: number; inputBytes: number }
 }
@@ -48,6 +51,7 @@ export class PartitionSource {
   waitedNanoseconds = 0
   private base: number
   private pointers: Pointer
+  private headers: SchemaHeaders | undefined
 
   /**
    * @param consumer  address of the consumer, owned by the main thread
@@ -69,8 +73,14 @@ export class PartitionSource {
     this.pointers = (this.base + target.pointersAt) as Pointer
   }
 
-  /** Goes on with another target; no message may be held meanwhile. */
-  setTarget(target: BatchTarget): void {
+  /**
+   * Goes on with another target of the same size.
+   *
+   * @param held  messages that were fetched and not all given back: they are gathered there again
+   */
+  setTarget(target: BatchTarget, held = 0): void {
+    const from = this.target.pointersAt
+    target.u8.set(this.target.u8.subarray(from, from + held * 8), target.pointersAt)
     this.target = target
     this.base = ptr(target.u8)
     this.pointers = (this.base + target.pointersAt) as Pointer
@@ -129,7 +139,15 @@ export class PartitionSource {
       span += 2
       at += length
     }
+    if (this.target.headersAt !== 0) this.gatherHeaders(from, i - from)
     return i - from
+  }
+
+  private gatherHeaders(from: number, count: number): void {
+    const { u8, headersAt } = this.target
+    this.headers ??= new SchemaHeaders()
+    const view = new DataView(u8.buffer, u8.byteOffset, u8.byteLength)
+    this.headers.read((this.pointers + from * 8) as Pointer, count, view, headersAt)
   }
 
   /**

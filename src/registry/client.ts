@@ -6,9 +6,10 @@
 // that a record carries, which is data and no error.
 
 import { type Json, isPrimitive } from '../avro/schema.ts'
+import type { SchemaId } from '../avro/schema-id.ts'
 import { withSharedTypes } from '../avro/shared-types.ts'
 import { OperatingError, messageOf, usageError } from '../errors.ts'
-import { parseJson } from '../json.ts'
+import { parseSchemaJson, schemaText } from '../avro/schema-json.ts'
 
 type Credentials = { user: string; password: string } | { token: string }
 
@@ -27,17 +28,18 @@ export type RegistryOptions = {
 /** A schema that stands alone, or why there is none that a record of the id could be read with. */
 export type Found = { json: Json } | { unknown: string }
 
-/** The number of Confluent's wire format, or the GUID that a record's header carries instead. */
-type SchemaId = number | string
-
 type Reference = { name: string; subject: string; version: number }
 type Answer = { schema: string; schemaType?: string; references?: Reference[] }
 type Cached = { found: Promise<Found>; untilMs: number }
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+/** Ids are ints of Java. */
+const ID_MAX = 0x7fffffff
 const MEDIA_TYPE = 'application/vnd.schemaregistry.v1+json'
 /** Confluent's code for an id that is not known: a 404 without it is of a wrong address. */
 const SCHEMA_NOT_FOUND = 40403
+/** Its codes for a subject, and a schema in it, that are not known. */
+const NOT_IN_SUBJECT: ReadonlySet<unknown> = new Set([40401, SCHEMA_NOT_FOUND])
 /** Request Timeout and Too Many Requests: the same request may succeed later. */
 const RETRIABLE_STATUSES: ReadonlySet<number> = new Set([408, 429])
 /** Codes of errors in what a registry holds: no JSON, and references that lead nowhere. */
@@ -55,6 +57,9 @@ export class RegistryClient {
   constructor(options: RegistryOptions) {
     this.options = options
     this.base = options.url.replace(/\/+$/, '')
+    if (/^[^/]*\/\/[^/]*@/.test(this.base)) {
+      throw usageError('registry', "a registry's address holds no credentials: there are settings")
+    }
     if (!/^https?:\/\/[^/]/.test(this.base)) {
       throw usageError('registry', `${options.url} is no address of a registry, such as http://…`)
     }
@@ -91,11 +96,57 @@ export class RegistryClient {
    */
   async register(subject: string, schema: Json): Promise<number> {
     const path = `/subjects/${encodeURIComponent(subject)}/versions`
-    const answer = await this.request(path, { schema: JSON.stringify(schema) })
+    const answer = await this.request(path, { schema: schemaText(schema) })
     const id = (answer.body as { id?: unknown } | null)?.id
     if (answer.status !== 200) throw this.refused(path, answer)
     if (typeof id !== 'number') throw this.unavailable(path, 'answered without an id')
     return id
+  }
+
+  /**
+   * The id that a schema has under a subject; undefined when the subject has no such version.
+   *
+   * @throws as `schema`
+   */
+  async idOf(subject: string, schema: Json): Promise<number | undefined> {
+    const path = `/subjects/${encodeURIComponent(subject)}`
+    const answer = await this.request(path, { schema: JSON.stringify(schema) })
+    if (answer.status === 404 && NOT_IN_SUBJECT.has(codeOf(answer.body))) return undefined
+    if (answer.status !== 200) throw this.refused(path, answer)
+    const id = (answer.body as { id?: unknown } | null)?.id
+    if (typeof id !== 'number') throw this.unavailable(path, 'answered without an id')
+    return id
+  }
+
+  /**
+   * All versions of a subject, oldest first; none when there is no such subject.
+   *
+   * @throws as `schema`; kind 'usage' also for a version that is no Avro schema
+   */
+  async versions(subject: string): Promise<{ version: number; json: Json }[]> {
+    const path = `/subjects/${encodeURIComponent(subject)}/versions`
+    const answer = await this.request(path)
+    if (answer.status === 404 && NOT_IN_SUBJECT.has(codeOf(answer.body))) return []
+    if (answer.status !== 200) throw this.refused(path, answer)
+    const { body } = answer
+    if (!Array.isArray(body)) throw this.unavailable(path, 'answered without versions')
+    const versions = (body as number[]).toSorted((a, b) => a - b)
+    return Promise.all(
+      versions.map(async (version) => {
+        const place = `${path}/${version}`
+        const found = await this.standalone(this.schemaOf(place, await this.request(place)), place)
+        return { version, json: found }
+      }),
+    )
+  }
+
+  /** The schema of an answer with what it refers to. */
+  private async standalone(answer: Answer, place: string): Promise<Json> {
+    const { schema, schemaType = 'AVRO', references = [] } = answer
+    if (schemaType !== 'AVRO') throw usageError('json', `${place} is ${schemaType} and not AVRO`)
+    const types = new Map<string, { [key: string]: Json }>()
+    await this.collect(references, types)
+    return withSharedTypes(schemaJson(schema, place), types)
   }
 
   private remember(id: SchemaId, entry: Cached): void {
@@ -107,17 +158,15 @@ export class RegistryClient {
 
   private async fetchSchema(id: SchemaId): Promise<Found> {
     if (typeof id === 'string' && !GUID.test(id)) return { unknown: 'the GUID is none' }
+    // Registries may take such a number for a wrong address.
+    if (typeof id === 'number' && id > ID_MAX) return { unknown: `${id} is no id of a registry` }
     const path = typeof id === 'number' ? `/schemas/ids/${id}` : `/schemas/guids/${id}`
     const answer = await this.request(path)
     if (answer.status === 404 && codeOf(answer.body) === SCHEMA_NOT_FOUND) {
       return { unknown: `the registry knows no schema ${id}` }
     }
-    const { schema, schemaType = 'AVRO', references = [] } = this.schemaOf(path, answer)
-    if (schemaType !== 'AVRO') return { unknown: `schema ${id} is ${schemaType} and not AVRO` }
-    const types = new Map<string, { [key: string]: Json }>()
     try {
-      await this.collect(references, types)
-      return { json: withSharedTypes(schemaJson(schema, `schema ${id}`), types) }
+      return { json: await this.standalone(this.schemaOf(path, answer), `schema ${id}`) }
     } catch (error) {
       // What it holds is wrong. That it does not answer, or refuses us, says nothing of the schema.
       const isContent = error instanceof OperatingError && CONTENT_ERRORS.has(error.code)
@@ -214,7 +263,7 @@ function authorization(credentials: Credentials): string {
 
 /** A schema's text: JSON, or a primitive type's bare name, which registries take as well. */
 function schemaJson(text: string, place: string): Json {
-  return isPrimitive(text) ? text : (parseJson(text, place) as Json)
+  return isPrimitive(text) ? text : parseSchemaJson(text, place)
 }
 
 function jsonOrNull(text: string): unknown {

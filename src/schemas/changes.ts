@@ -2,6 +2,7 @@
 // not mind, such as another unit, but a model does.
 
 import { typeText } from '../avro/compatibility.ts'
+import { schemaText } from '../avro/schema-json.ts'
 import type { Field, RecordSchema, Schema } from '../avro/schema.ts'
 
 export type Change = { path: string; what: string }
@@ -69,7 +70,7 @@ function definitionText(schema: Schema): string {
 }
 
 function text(value: Field['default']): string {
-  return value === undefined ? 'none' : JSON.stringify(value)
+  return value === undefined ? 'none' : schemaText(value)
 }
 
 function bound(value: number): string {

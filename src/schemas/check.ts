@@ -9,7 +9,7 @@ import { type SchemaVersion, loadSchemaVersions, newest } from '../avro/schema-f
 import { type Json, type Schema, parseSchema } from '../avro/schema.ts'
 import { type SharedTypes, loadSharedTypes, withSharedTypes } from '../avro/shared-types.ts'
 import { usageError } from '../errors.ts'
-import { parseJson, readJson } from '../json.ts'
+import { parseSchemaJson, readSchemaJson } from '../avro/schema-json.ts'
 import { type Change, changesOf } from './changes.ts'
 import { type Committed, committedFile, committedFiles } from './git.ts'
 import { type Impact, TOUCHES_NOTHING, type Touches, typeAt } from './impact.ts'
@@ -89,7 +89,7 @@ export class Checker {
 
   /** Checks two files; what they say of applications or decisions is told as such. */
   files(oldPath: string, newPath: string, mode: Mode): Checked {
-    const read = (path: string) => this.parse(readJson(path) as Json, path)
+    const read = (path: string) => this.parse(readSchemaJson(path), path)
     return this.two(read(oldPath), read(newPath), mode, `${newPath} after ${oldPath}`)
   }
 
@@ -98,8 +98,43 @@ export class Checker {
     const text = committedFile(dirname(path), revision, basename(path))
     if (text === undefined) throw usageError('git', `${path}: is not in ${revision}`)
     const before = this.committedSchema(path, text, revision)
-    const after = this.parse(readJson(path) as Json, path)
+    const after = this.parse(readSchemaJson(path), path)
     return this.two(before, after, mode, `${path} after ${revision}`)
+  }
+
+  /**
+   * Checks a file, or the newest version, against what a registry has.
+   *
+   * @param registered  the subject's versions, oldest first
+   * @param record      whose newest version it is; undefined: that of the registered ones' name
+   */
+  registered(
+    registered: readonly { path: string; json: Json }[],
+    subject: string,
+    record: string | undefined,
+    path: string | undefined,
+    mode: Mode | undefined,
+  ): Checked {
+    const before = registered.map((it) => ({
+      path: it.path,
+      schema: parseSchema(it.json, it.path),
+    }))
+    const last = before.at(-1)
+    const file = path === undefined ? undefined : this.parse(readSchemaJson(path), path)
+    const named = file ?? last
+    const of = record ?? (named && this.recordOf(named.schema))
+    const after = file ?? (of && newest(loadSchemaVersions(join(this.folder, of))))
+    if (!after) throw usageError('option', `no record has the name of ${subject}: give a file`)
+    const due = mode ?? (of ? defaultMode(of) : 'BACKWARD')
+    const findings = pairsOf([...before, after], due).flatMap((pair) =>
+      this.compare(pair.reader, pair.writer, of, after.schema),
+    )
+    const asksModel = of === APPLICATION && !due.startsWith('FORWARD')
+    if (asksModel) findings.push(...this.lost(after))
+    const count = `${before.length} registered version${before.length === 1 ? '' : 's'}`
+    const title = `${after.path} after ${subject}, ${count}`
+    const changes = last ? this.changes(last, after, of) : []
+    return { title, mode: due, findings, changes, asksModel }
   }
 
   private two(before: Named, after: Named, mode: Mode, title: string): Checked {
@@ -234,7 +269,7 @@ export class Checker {
 
   private committedSchema(path: string, text: string, revision: string): Named {
     const place = `${revision}:${path}`
-    return this.parse(parseJson(text, place) as Json, place)
+    return this.parse(parseSchemaJson(text, place), place)
   }
 }
 

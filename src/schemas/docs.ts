@@ -2,6 +2,7 @@
 
 import { typeText } from '../avro/compatibility.ts'
 import type { SchemaVersion } from '../avro/schema-files.ts'
+import { schemaText } from '../avro/schema-json.ts'
 import type { Field, RecordSchema, Schema } from '../avro/schema.ts'
 
 const HEADINGS = ['field', 'type', 'unit', 'default', 'least', 'most', 'meaning']
@@ -52,7 +53,7 @@ function innerRows(schema: Schema, path: string, around: ReadonlySet<Schema>): s
 
 function rowOf(path: string, field: Field): string[] {
   const bound = (value: number) => (Math.abs(value) === Number.MAX_VALUE ? '' : String(value))
-  const value = field.default === undefined ? '' : `\`${JSON.stringify(field.default)}\``
+  const value = field.default === undefined ? '' : `\`${schemaText(field.default)}\``
   const { schema, unit, minimum, maximum, doc } = field
   return [`\`${path}\``, typeOf(schema), unit, value, bound(minimum), bound(maximum), doc]
 }

@@ -5,6 +5,7 @@ import {
   STATUS_INCOMPATIBLE_SCHEMA,
   STATUS_TRAILING_BYTES,
   STATUS_UNKNOWN_FRAMING,
+  STATUS_UNKNOWN_ID,
   STATUS_UNKNOWN_SCHEMA,
 } from '../../assembly/layout.ts'
 import { Fault } from '../avro/byte-reader.ts'
@@ -38,6 +39,41 @@ export function registryFraming(resolver: Resolver): Framing {
     resolver: (bytes, at) => {
       if (bytes.length - at >= REGISTRY_BYTES && bytes[at] === 0) return resolver
       throw new Fault(STATUS_UNKNOWN_FRAMING, at)
+    },
+  }
+}
+
+/** Records name a schema that the caller is to bring before it tries again. */
+export class WantedId extends Error {
+  readonly id: number
+
+  constructor(id: number) {
+    super(`schema ${id} of the registry was not brought`)
+    this.id = id
+  }
+}
+
+/**
+ * Confluent's wire format with ids that are looked up.
+ *
+ * @param resolvers  what reads an id's records: undefined where there is no schema of it, null
+ *                   where they cannot be read; of an id that is not in it, WantedId is thrown
+ */
+export function registryIdFraming(
+  resolvers: ReadonlyMap<number, Resolver | null | undefined>,
+): Framing {
+  return {
+    headerBytes: REGISTRY_BYTES,
+    resolver: (bytes, at) => {
+      if (bytes.length - at < REGISTRY_BYTES || bytes[at] !== 0) {
+        throw new Fault(STATUS_UNKNOWN_FRAMING, at)
+      }
+      const id = new DataView(bytes.buffer, bytes.byteOffset + at).getUint32(1)
+      const resolver = resolvers.get(id)
+      if (resolver) return resolver
+      if (!resolvers.has(id)) throw new WantedId(id)
+      const status = resolver === null ? STATUS_INCOMPATIBLE_SCHEMA : STATUS_UNKNOWN_ID
+      throw new Fault(status, at + 1)
     },
   }
 }

@@ -24,6 +24,7 @@ import {
 import { messageOf, usageError } from '../errors.ts'
 import { sha256, sha256Hex } from '../hash.ts'
 import { readJson } from '../json.ts'
+import { type UnitScale, columnName } from './unit-scale.ts'
 
 /** Rows that the kernels of several rows take. */
 const BLOCK_KERNELS = [16, 32, 64, 128]
@@ -41,6 +42,10 @@ const artefactManifest = z.object({
     z.object({
       name: z.string(),
       field: z.string(),
+      /** Where it is in another unit than its field. */
+      multiplied_by: z.number().positive().optional(),
+      divided_by: z.number().positive().optional(),
+      unit: z.string().optional(),
       splits: z.int(),
       thresholds: z.int(),
       categories: z.int(),
@@ -117,10 +122,10 @@ export function loadArtefact(folder: string): Artefact {
 export function bindingOf(manifest: {
   model: string
   name: string
-  features: readonly { name: string; field: string }[]
+  features: readonly ({ name: string; field: string } & UnitScale)[]
 }): Uint8Array {
   const { model, name, features } = manifest
-  return sha256(JSON.stringify([model, name, features.map((f) => [f.name, f.field])]))
+  return sha256(JSON.stringify([model, name, features.map((f) => [f.name, columnName(f)])]))
 }
 
 /** Whether two artefacts' tables are the same but for the header, which names the model. */

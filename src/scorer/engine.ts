@@ -7,6 +7,7 @@ import {
   CONTEXT_MARGINS,
   CONTEXT_OFFSETS,
   CONTEXT_ROWS,
+  HEADER_BYTES,
   INPUT_PADDING,
   POLICY_REASON_TEXTS,
   WRITER_BYTES,
@@ -24,6 +25,7 @@ import {
   UUID_TEXT_BYTES,
 } from './model-context.ts'
 import type { Program } from './program.ts'
+import { putSchemaIds, takeSchemaIds } from './schema-ids.ts'
 
 const PAGE_BYTES = 65536
 /** Static data of the module (tables of exp, mainly) lies below this address. */
@@ -61,6 +63,8 @@ export class Engine {
   readonly inputAt: number
   readonly spansAt: number
   readonly offsetsAt: number
+  /** What the records' headers name their schemas by; 0 where none is to be read. */
+  readonly headersAt: number
   /** Room for `records` native pointers, 8 bytes each, for the caller's use. */
   readonly pointersAt: number
   /** Addresses of what the module fills in. */
@@ -105,11 +109,13 @@ export class Engine {
     const challengerConstants = challenger && takeConstants(arena, program, challenger)
     this.writersAt = arena.take(program.writers.length * WRITER_BYTES)
     const plansAt = program.writers.map((writer) => arena.take(writer.plan?.length ?? 0))
+    const schemaIds = takeSchemaIds(arena, program.framings)
     const policyAt = arena.take(program.policyTable.length)
     const reasonsAt = arena.take(program.reasonTexts.length * 8)
     const textsAt = program.reasonTexts.map((text) => arena.take(text.length))
     this.spansAt = arena.take(size.records * 8)
     this.offsetsAt = arena.take(size.records * 8)
+    this.headersAt = program.framings.headers ? arena.take(size.records * HEADER_BYTES) : 0
     this.pointersAt = arena.take(size.records * 8)
     this.rowsAt = arena.take(roundedRows(size.records) * rowBytes)
     this.idsAt = arena.take(size.records * 8)
@@ -142,6 +148,7 @@ export class Engine {
       this.view.setUint32(at + WRITER_PLAN, writer.plan ? plansAt[i]! : 0, true)
       if (writer.plan) this.u8.set(writer.plan, plansAt[i])
     }
+    putSchemaIds(this.view, schemaIds, (writer) => this.writersAt + writer * WRITER_BYTES)
     this.u8.set(program.policyTable, policyAt)
     this.view.setUint32(policyAt + POLICY_REASON_TEXTS, reasonsAt, true)
     for (const [i, text] of program.reasonTexts.entries()) {
@@ -149,9 +156,9 @@ export class Engine {
       this.view.setUint32(reasonsAt + i * 8 + 4, text.length, true)
       this.u8.set(text, textsAt[i])
     }
-    const { spansAt, writersAt, rowsAt, idsAt, statusesAt, faultsAt, writerOfAt } = this
+    const { spansAt, headersAt, writersAt, rowsAt, idsAt, statusesAt, faultsAt, writerOfAt } = this
     const decoded = { rowsAt, idsAt, uuidsAt, statusesAt, faultsAt, writerOfAt }
-    const batch = { spansAt, writersAt, policyAt, ...decoded }
+    const batch = { spansAt, headersAt, writersAt, schemaIds, policyAt, ...decoded }
     const shared = { nativeBase: addressOf ? addressOf(this.u8) : 0, ...batch }
     this.champion = new ModelContext(this.view, program, program, constants, outputs, shared)
     if (challenger && challengerConstants && challengerOutputs) {

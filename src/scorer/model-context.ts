@@ -10,6 +10,9 @@ import {
   CONTEXT_DECISIONS,
   CONTEXT_ENCODE_PLAN,
   CONTEXT_FAULTS,
+  CONTEXT_GUIDS,
+  CONTEXT_GUID_COUNT,
+  CONTEXT_HEADERS,
   CONTEXT_IDS,
   CONTEXT_IMAGE,
   CONTEXT_LEAF_INDICES,
@@ -18,12 +21,16 @@ import {
   CONTEXT_NATIVE_BASE,
   CONTEXT_OUTPUT,
   CONTEXT_POLICY,
+  CONTEXT_RAW_WRITER,
   CONTEXT_REASONS,
+  CONTEXT_REGISTRY_IDS,
+  CONTEXT_REGISTRY_ID_COUNT,
   CONTEXT_RESULT,
   CONTEXT_ROWS,
   CONTEXT_ROW_BYTES,
   CONTEXT_SPANS,
   CONTEXT_STATUSES,
+  CONTEXT_USES_REGISTRY,
   CONTEXT_UUIDS,
   CONTEXT_WRITERS,
   CONTEXT_WRITER_COUNT,
@@ -36,11 +43,13 @@ import {
   IMAGE_TREES,
   MESSAGE_BYTES,
   RESULT_BYTES,
+  WRITER_BYTES,
 } from '../../assembly/layout.ts'
 import { type EncodeStep, makeEncodePlan } from '../avro/encode-plan.ts'
 import { assert } from '../errors.ts'
 import type { Arena } from './arena.ts'
-import type { Model, Program } from './program.ts'
+import type { Framings, Model, Program } from './program.ts'
+import type { SchemaIdTables } from './schema-ids.ts'
 
 /** Longest topic name that Kafka allows. */
 const TOPIC_BYTES_MAX = 249
@@ -84,6 +93,9 @@ export type Shared = {
   faultsAt: number
   writerOfAt: number
   policyAt: number
+  /** 0 where no headers are read. */
+  headersAt: number
+  schemaIds: SchemaIdTables
 }
 
 export function takeConstants(arena: Arena, program: Program, model: Model): Constants {
@@ -154,7 +166,8 @@ export class ModelContext {
     const fields: [field: number, value: number][] = [
       [CONTEXT_SPANS, shared.spansAt],
       [CONTEXT_WRITERS, shared.writersAt],
-      [CONTEXT_WRITER_COUNT, program.writers.length],
+      [CONTEXT_WRITER_COUNT, program.framings.fingerprints],
+      ...framingFields(program.framings, shared),
       [CONTEXT_ROWS, shared.rowsAt],
       [CONTEXT_ROW_BYTES, program.columns.length * 8],
       [CONTEXT_IDS, shared.idsAt],
@@ -196,10 +209,25 @@ export class ModelContext {
   }
 }
 
+function framingFields(
+  { registry, raw }: Framings,
+  { headersAt, schemaIds, writersAt }: Shared,
+): [field: number, value: number][] {
+  return [
+    [CONTEXT_HEADERS, headersAt],
+    [CONTEXT_REGISTRY_IDS, schemaIds.idsAt],
+    [CONTEXT_REGISTRY_ID_COUNT, schemaIds.ids.length],
+    [CONTEXT_GUIDS, schemaIds.guidsAt],
+    [CONTEXT_GUID_COUNT, schemaIds.guids.length],
+    [CONTEXT_USES_REGISTRY, Number(registry)],
+    [CONTEXT_RAW_WRITER, raw === undefined ? 0 : writersAt + raw * WRITER_BYTES],
+  ]
+}
+
 function planOf(program: Program, model: Model, topic: string, partition: number): EncodeStep[] {
-  const { decisionSchema, policyHash } = program
+  const { decisionSchema, decisionHeader, policyHash } = program
   const constants = { model: model.modelHash, policy: policyHash, topic, partition }
-  return makeEncodePlan(decisionSchema, constants)
+  return makeEncodePlan(decisionSchema, constants, decisionHeader)
 }
 
 function longestPlan(program: Program, model: Model): EncodeStep[] {

@@ -3,15 +3,19 @@
 // can be posted to the workers.
 
 import { type Columns, isColumn, numericPaths } from '../avro/columns.ts'
-import { isId, makeDecodePlan } from '../avro/decode-plan.ts'
+import { type Scaling, isId, makeDecodePlan } from '../avro/decode-plan.ts'
+import { singleObjectHeader } from '../avro/fingerprint.ts'
 import { checkDecisionFields, encodeReason } from '../avro/encode-plan.ts'
+import { type SchemaId, registryHeader } from '../avro/schema-id.ts'
 import { type SchemaVersion, loadSchemaVersions, newest } from '../avro/schema-files.ts'
 import { type RecordSchema, typeName, withoutNull } from '../avro/schema.ts'
-import { OperatingError, usageError } from '../errors.ts'
+import { OperatingError, assert, usageError } from '../errors.ts'
 import { compilePolicy } from '../policy/compile.ts'
 import { type Policy, loadPolicy } from '../policy/policy.ts'
 import type { Reason } from '../records.ts'
 import { type Artefact, loadArtefact } from './artefact.ts'
+import { columnName, isScaled } from './unit-scale.ts'
+import { wrongInUnit } from './units.ts'
 
 /** The reader's field that identifies an application. */
 const ID_FIELD = 'application_id'
@@ -21,6 +25,8 @@ const NO_PLAN = new Uint8Array(0)
 type Writer = {
   fingerprint: bigint
   version: number
+  /** Which schema it is, for people. */
+  name: string
   /** Decode plan, or undefined with the reason why its records cannot be read. */
   plan: Uint8Array | undefined
   refusal: string
@@ -36,17 +42,35 @@ export type Model = {
   tables: Uint8Array
 }
 
+/** How records say which writer's they are. */
+export type Framings = {
+  /** The first so many writers are found by their fingerprint, which single objects start with. */
+  fingerprints: number
+  /** Whether records may start with 0 and a registry's id, and whether a header may name one. */
+  registry: boolean
+  headers: boolean
+  /** By a registry's id or GUID the number of the writer. */
+  known: ReadonlyMap<SchemaId, number>
+  /** The writer of records without any framing. */
+  raw: number | undefined
+}
+
 export type Program = Model & {
   policyName: string
   policyHash: Uint8Array
   /** Field of the application in each column of a row; the model's features come first. */
   columns: string[]
+  /** Columns of features that are in another unit than their field, made of the field's. */
+  scalings: Scaling[]
   writers: Writer[]
+  framings: Framings
   policyTable: Uint8Array
   reasons: Reason[]
   /** The reasons, Avro-encoded. */
   reasonTexts: Uint8Array[]
   decisionSchema: SchemaVersion
+  /** What every decision starts with. */
+  decisionHeader: Uint8Array
   /** The newest schema of applications: what all writers are read as. */
   applicationSchema: SchemaVersion
   /** A second model, whose tables look for its features in this program's columns. */
@@ -77,29 +101,64 @@ export type ProgramParts = {
   applications: readonly SchemaVersion[]
   decisionSchema: SchemaVersion
   policy: Policy
+  /** The schema of records without framing. */
+  raw?: SchemaVersion | undefined
+  registry?: RegistryParts | undefined
+}
+
+/** What is known of a schema registry. */
+export type RegistryParts = {
+  /** Whether a header may name a record's schema. */
+  headers: boolean
+  /** Schemas that records name, as far as they were brought. */
+  known: ReadonlyMap<SchemaId, Registered>
+  /** The id of the decision's schema, where decisions are to start with that. */
+  decisionId: number | undefined
+}
+
+/** A schema of the registry; without one, why it is none of a record. */
+export type Registered = {
+  /** For people; `place` goes before what is wrong with it, where the name does not say it all. */
+  name: string
+  place: string
+  fingerprint: bigint
+  schema: RecordSchema | undefined
+  refusal: string
 }
 
 export function loadParts(files: Omit<ProgramFiles, 'model'>): ProgramParts {
+  return { ...loadSchemas(files.schemas), policy: loadPolicy(files.policy) }
+}
+
+/** @param folder  with a folder a record */
+export function loadSchemas(folder: string): Pick<ProgramParts, 'applications' | 'decisionSchema'> {
   return {
-    applications: loadSchemaVersions(`${files.schemas}/loan_application`),
-    decisionSchema: newest(loadSchemaVersions(`${files.schemas}/loan_decision`)),
-    policy: loadPolicy(files.policy),
+    applications: loadSchemaVersions(`${folder}/loan_application`),
+    decisionSchema: newest(loadSchemaVersions(`${folder}/loan_decision`)),
   }
 }
 
 /** @throws OperatingError kind 'usage' when the parts do not go together */
 export function makeProgram(parts: ProgramParts, artefact: Artefact): Program {
-  const { applications, decisionSchema, policy } = parts
+  const { applications, decisionSchema, policy, registry } = parts
   const reader = newest(applications)
   checkId(reader)
   checkDecisionFields(decisionSchema)
   const columns = layOutColumns(reader, artefact, policy)
-  const byField: Columns = new Map(columns.map((field, column) => [field, column]))
+  const scalings = scalingsOf(artefact, columns)
+  const byField = fieldsOf({ columns, scalings })
   const compiled = compilePolicy(policy, byField)
-  const writers = applications.map((version) => makeWriter(version, reader.schema, byField))
+  const writerOf = (writer: Registered) => makeWriter(writer, reader.schema, byField, scalings)
+  const writers = applications.map((it) => ({ ...writerOf(fromFile(it)), version: it.version }))
   checkFingerprints(applications, writers)
+  const raw = parts.raw && writers.push(writerOf(fromFile(parts.raw))) - 1
+  const known = new Map<SchemaId, number>()
+  for (const [id, schema] of registry?.known ?? []) {
+    known.set(id, writers.push(writerOf(schema)) - 1)
+  }
   const own = writers[applications.indexOf(reader)]!
   if (!own.plan) throw usageError('schema', own.refusal)
+  if (raw !== undefined && !writers[raw]!.plan) throw usageError('schema', writers[raw]!.refusal)
   return {
     modelName: artefact.manifest.name,
     modelHash: artefact.modelHash,
@@ -107,24 +166,64 @@ export function makeProgram(parts: ProgramParts, artefact: Artefact): Program {
     policyHash: policy.hash,
     tables: artefact.tables,
     columns,
+    scalings,
     writers,
+    framings: {
+      fingerprints: applications.length,
+      registry: registry !== undefined,
+      headers: registry?.headers ?? false,
+      known,
+      raw,
+    },
     policyTable: compiled.table,
     reasons: compiled.reasons,
     reasonTexts: compiled.reasons.map((reason) => encodeReason(decisionSchema, reason)),
     decisionSchema,
+    decisionHeader:
+      registry?.decisionId === undefined
+        ? singleObjectHeader(decisionSchema.fingerprint)
+        : registryHeader(registry.decisionId),
     applicationSchema: reader,
   }
 }
 
 /** A program that also reads records of one more writer, as a container file brings its own. */
 export function withWriter(program: Program, version: SchemaVersion): Program {
-  const { writers, columns, applicationSchema } = program
+  const { writers, scalings, applicationSchema, framings } = program
+  assert(writers.length === framings.fingerprints, 'all writers are found by their fingerprint')
   if (writers.some((writer) => writer.fingerprint === version.fingerprint)) return program
-  const byField: Columns = new Map(columns.map((field, column) => [field, column]))
+  const byField = fieldsOf(program)
+  const writer = makeWriter(fromFile(version), applicationSchema.schema, byField, scalings)
   return {
     ...program,
-    writers: [...writers, makeWriter(version, applicationSchema.schema, byField)],
+    writers: [...writers, { ...writer, version: version.version }],
+    framings: { ...framings, fingerprints: writers.length + 1 },
   }
+}
+
+function fromFile({ path, version, fingerprint, schema }: SchemaVersion): Registered {
+  const name = version > 0 ? `schema version ${version}` : path
+  return { name, place: `${path}: `, fingerprint, schema, refusal: '' }
+}
+
+/** The columns that are fields as they are. */
+function fieldsOf({ columns, scalings }: Pick<Program, 'columns' | 'scalings'>): Columns {
+  const made = new Set(scalings.map(({ to }) => to))
+  const fields = columns.map((field, column): [string, number] => [field, column])
+  return new Map(fields.filter(([, column]) => !made.has(column)))
+}
+
+function scalingsOf({ manifest }: Artefact, columns: readonly string[]): Scaling[] {
+  return manifest.features.filter(isScaled).map((feature): Scaling => {
+    const places = {
+      from: columns.indexOf(feature.field),
+      to: columns.indexOf(columnName(feature)),
+    }
+    const { multiplied_by, divided_by } = feature
+    return multiplied_by === undefined
+      ? { ...places, operation: 'divide', factor: divided_by! }
+      : { ...places, operation: 'multiply', factor: multiplied_by }
+  })
 }
 
 function checkId(reader: SchemaVersion): void {
@@ -153,25 +252,32 @@ function checkFingerprints(versions: readonly SchemaVersion[], writers: readonly
  */
 function layOutColumns(reader: SchemaVersion, artefact: Artefact, policy: Policy): string[] {
   const features = featureFields(reader, artefact)
+  const sources = artefact.manifest.features.map(({ field }) => field)
   const asked = policy.file.rules.flatMap((rule) => [rule.field, rule.divided_by ?? rule.field])
   const ofPolicy = asked.filter((field) => isColumn(reader.schema, field))
-  return [...new Set([...features, ...numericPaths(reader.schema), ...ofPolicy])]
+  return [...new Set([...features, ...numericPaths(reader.schema), ...sources, ...ofPolicy])]
 }
 
 /**
- * The field that each of the model's features rests on.
+ * The column of each of the model's features: the field that it rests on, or what is made of it.
  *
  * @throws OperatingError kind 'usage', code 'artefact', when there is no such number, or two
  *         features rest on one
  */
 export function featureFields(reader: SchemaVersion, artefact: Artefact): string[] {
-  const features = artefact.manifest.features.map(({ name, field }) => {
+  const features = artefact.manifest.features.map((feature) => {
+    const { name, field } = feature
     if (!isColumn(reader.schema, field)) {
       const what = `feature "${name}" rests on "${field}"`
       const why = `which is no numeric field of ${reader.path}`
       throw usageError('artefact', `model ${artefact.manifest.name}: ${what}, ${why}`)
     }
-    return field
+    const wrong = wrongInUnit(reader.schema, feature)
+    if (wrong) {
+      const what = `model ${artefact.manifest.name}: feature "${name}" ${wrong}`
+      throw usageError('artefact', `${what} (${reader.path})`)
+    }
+    return columnName(feature)
   })
   if (new Set(features).size !== features.length) {
     throw usageError('artefact', `model ${artefact.manifest.name}: two features rest on one field`)
@@ -180,20 +286,22 @@ export function featureFields(reader: SchemaVersion, artefact: Artefact): string
 }
 
 /** Makes the writer entry of one schema; a schema that cannot be read keeps the reason. */
-function makeWriter(version: SchemaVersion, reader: RecordSchema, columns: Columns): Writer {
-  const { fingerprint, schema } = version
+function makeWriter(
+  writer: Registered,
+  reader: RecordSchema,
+  columns: Columns,
+  scalings: readonly Scaling[],
+): Writer {
+  const { fingerprint, name, schema } = writer
+  const refused = (refusal: string): Writer => {
+    return { fingerprint, version: 0, name, plan: undefined, refusal, fields: [] }
+  }
+  if (!schema) return refused(writer.refusal)
   try {
-    const plan = makeDecodePlan(schema, reader, columns, ID_FIELD)
-    return {
-      fingerprint,
-      version: version.version,
-      plan: plan.bytes,
-      refusal: '',
-      fields: plan.fields,
-    }
+    const { bytes, fields } = makeDecodePlan(schema, reader, columns, ID_FIELD, scalings)
+    return { fingerprint, version: 0, name, plan: bytes, refusal: '', fields }
   } catch (error) {
     if (!(error instanceof OperatingError)) throw error
-    const refusal = `${version.path}: ${error.message}`
-    return { fingerprint, version: version.version, plan: undefined, refusal, fields: [] }
+    return refused(writer.place + error.message)
   }
 }

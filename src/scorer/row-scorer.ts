@@ -4,6 +4,7 @@ import { IMAGE_PLAN, PLAN_ROWS } from '../../assembly/layout.ts'
 import { assert } from '../errors.ts'
 import type { Artefact } from './artefact.ts'
 import { Engine } from './engine.ts'
+import { columnName } from './unit-scale.ts'
 import { scoringProgram } from './scoring-program.ts'
 
 export class RowScorer {
@@ -14,7 +15,7 @@ export class RowScorer {
   /** @param rowsMax  most rows of a call */
   constructor(module: WebAssembly.Module, artefact: Artefact, rowsMax: number) {
     this.width = artefact.manifest.features.length
-    const columns = artefact.manifest.features.map((feature) => feature.field)
+    const columns = artefact.manifest.features.map(columnName)
     const program = scoringProgram(artefact.tables, columns)
     this.engine = new Engine(module, program, { records: rowsMax, inputBytes: 1 })
   }

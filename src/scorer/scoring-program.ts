@@ -21,11 +21,20 @@ export function scoringProgram(tables: Uint8Array, columns: string[]): Program {
     policyHash: NO_HASH,
     tables,
     columns,
+    scalings: [],
     writers: [],
+    framings: {
+      fingerprints: 0,
+      registry: false,
+      headers: false,
+      known: new Map(),
+      raw: undefined,
+    },
     policyTable: new Uint8Array(128),
     reasons: [],
     reasonTexts: [],
     decisionSchema: NO_SCHEMA,
+    decisionHeader: new Uint8Array(0),
     applicationSchema: NO_SCHEMA,
   }
 }

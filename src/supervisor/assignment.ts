@@ -25,6 +25,8 @@ export type Assignment = TopicPartition & {
   recordsAtRestart: number
   /** Date.now() when it was told to begin anew as it made no progress; 0 when it was not. */
   restartAskedAtMs: number
+  /** Why a registry does not say what its records' schemas are, or ''. */
+  waitsFor: string
   /** Has another worker take over from one that hangs. */
   leave: () => void
   /** Settles when the worker has let go for good. */

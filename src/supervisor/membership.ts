@@ -52,6 +52,7 @@ export class Membership {
         restarts: 0,
         recordsAtRestart: thread.counters.get('records'),
         restartAskedAtMs: 0,
+        waitsFor: '',
         leave: () => undefined,
         released: Promise.resolve(),
       }

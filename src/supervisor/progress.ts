@@ -12,10 +12,10 @@ import type { Membership } from './membership.ts'
 const RESTART_MS_MAX = 5000
 
 /** Milliseconds without progress while there was something to do. */
-function stalledMs({ thread, caughtUpAtMs }: Assignment): number {
+function stalledMs({ thread, caughtUpAtMs, waitsFor }: Assignment): number {
   const { counters } = thread
-  // For the decisions' topic to grow: that is said elsewhere, and no restart helps.
-  if (counters.stage === 'waiting') return 0
+  // For a place of its decisions, or for a registry: that is said elsewhere, and no restart helps.
+  if (counters.stage === 'waiting' || waitsFor !== '') return 0
   return Date.now() - Math.max(caughtUpAtMs, counters.get('progressAtMs'))
 }
 
@@ -68,6 +68,7 @@ export function statusOf(
     stage: counters.stage,
     progressAgoMs: Date.now() - counters.get('progressAtMs'),
     firstDecisionMs,
+    waitsFor: assignment.waitsFor,
     healthy: isIdle || stalledMs(assignment) <= stallMsMax,
   }
 }

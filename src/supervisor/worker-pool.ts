@@ -1,5 +1,6 @@
 // The worker threads of the process: started when needed, kept for its life, lent to partitions.
 
+import type { SchemaId } from '../avro/schema-id.ts'
 import { messageOf } from '../errors.ts'
 import type { Counters } from '../metrics/counters.ts'
 import type { WorkerSettings } from '../protocol.ts'
@@ -19,23 +20,29 @@ export class WorkerPool {
   private readonly options: PoolOptions
   private readonly log: EventLog
   private readonly fail: (message: string) => void
+  private readonly onSchemas: (thread: WorkerThread, ids: SchemaId[]) => void
   private readonly threads: WorkerThread[] = []
   private readonly idle: WorkerThread[] = []
   private programNumber = 0
   /** Number of the last program with a challenger. */
   private challengerNumber = 0
 
-  /** @param fail  told when a thread does not start or breaks down */
+  /**
+   * @param fail       told when a thread does not start or breaks down
+   * @param onSchemas  told of schemas that a thread waits for
+   */
   constructor(
     program: Program,
     options: PoolOptions,
     log: EventLog,
     fail: (message: string) => void,
+    onSchemas: (thread: WorkerThread, ids: SchemaId[]) => void,
   ) {
     this.program = program
     this.options = options
     this.log = log
     this.fail = fail
+    this.onSchemas = onSchemas
   }
 
   /** Starts so many threads ahead; resolves when they are ready. */
@@ -74,6 +81,7 @@ export class WorkerPool {
       { library, module, program: this.program, settings: worker },
       ({ level, message, fields }) => this.log.write(level, message, fields),
       (message) => this.fail(`a worker broke down: ${message}`),
+      (ids) => this.onSchemas(thread, ids),
     )
     thread.ready.catch((error: unknown) => this.fail(`a worker did not start: ${messageOf(error)}`))
     // It starts with this very program.

@@ -47,6 +47,7 @@ import {
   statusOf,
   withHeader,
 } from '../support/engine.ts'
+import { damaged } from './damage.ts'
 import { RecordMaker, avscType, numberOf, sameRow } from './random-records.ts'
 import { referenceDecode } from './reference-decoder.ts'
 
@@ -200,35 +201,6 @@ describe('one record of the shipped schema', () => {
 })
 
 describe('random schemas, damaged records', () => {
-  /** One of the ways in which a record comes out wrong. */
-  function damage(maker: RecordMaker, records: readonly Uint8Array[]): Uint8Array {
-    const record = maker.pick(records)
-    const at = maker.below(record.length)
-    switch (maker.below(9)) {
-      case 0:
-        return record.subarray(0, at)
-      case 1:
-        return changed(record, at, maker.below(256))
-      case 2:
-        return changed(record, at, maker.pick([0, 1, 2, 0x7f, 0x80, 0xff]))
-      case 3:
-        return new Uint8Array([...record.subarray(0, at), maker.below(256), ...record.subarray(at)])
-      case 4:
-        return new Uint8Array([...record.subarray(0, at), ...record.subarray(at + 1)])
-      case 5:
-        // The body of one schema under the header of another.
-        return new Uint8Array([...maker.pick(records).subarray(0, 10), ...record.subarray(10)])
-      case 6:
-        return new Uint8Array([...record.subarray(0, at), ...maker.pick(records).subarray(at)])
-      case 7: {
-        const run = new Uint8Array(maker.below(12)).fill(maker.pick([0x80, 0xff]))
-        return new Uint8Array([...record.subarray(0, at), ...run, ...record.subarray(at)])
-      }
-      default:
-        return record
-    }
-  }
-
   test('the status is the one that is due, whatever lies around the record', () => {
     fc.assert(
       fc.property(fc.integer(), (start) => {
@@ -240,7 +212,7 @@ describe('random schemas, damaged records', () => {
           { length: 30 },
           () => maker.record(maker.pick(versions), reader).bytes,
         )
-        const records = Array.from({ length: 600 }, () => damage(maker, whole))
+        const records = Array.from({ length: 600 }, () => damaged(maker, whole))
         expectReference(engine, versions, records)
       }),
       draws(40),
@@ -263,7 +235,7 @@ describe('random schemas, damaged records', () => {
         const mixed = engineOf(program, RECORDS, 1 << 20)
         const batch: Uint8Array[] = []
         const places = good.map((record) => {
-          for (let i = maker.below(3); i > 0; i--) batch.push(damage(maker, good))
+          for (let i = maker.below(3); i > 0; i--) batch.push(damaged(maker, good))
           return batch.push(record) - 1
         })
         decode(mixed, batch)

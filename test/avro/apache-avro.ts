@@ -3,8 +3,10 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ITEMS_MAX } from '../../assembly/layout.ts'
 import { BUILD, ROOT } from '../../src/paths.ts'
 import { avroFactsPath } from '../../src/setup/avro.ts'
+import { schemaText } from '../../src/avro/schema-json.ts'
 import type { Json } from '../../src/avro/schema.ts'
 import type { JarFacts } from '../../src/setup/jars.ts'
 import type { Pair } from './random-pairs.ts'
@@ -50,15 +52,25 @@ export async function resolve(written: readonly Written[]): Promise<string[][]> 
   )
 }
 
+/** Without limits it makes room for as many items and bytes as a damaged record asks for. */
+const LIMITS = { 'collectionItems.maxLength': ITEMS_MAX, 'bytes.maxLength': 1 << 20 }
+const JAVA = [
+  '-XX:TieredStopAtLevel=1',
+  ...Object.entries({ ...LIMITS, 'string.maxLength': 1 << 20 }).map(
+    ([name, limit]) => `-Dorg.apache.avro.limits.${name}=${limit}`,
+  ),
+]
+
 async function ask<Answer>(file: string, questions: readonly Json[]): Promise<Answer[]> {
   const found = facts()
   if ('unavailable' in found) throw new Error(found.unavailable)
   const program = join(ROOT, 'test/avro/java', file)
-  const lines = questions.map((question) => `${JSON.stringify(question)}\n`)
-  const child = Bun.spawn(
-    [found.java, '-XX:TieredStopAtLevel=1', '-cp', join(found.jarFolder, '*'), program],
-    { stdin: new Blob(lines), stdout: 'pipe', stderr: 'pipe' },
-  )
+  const lines = questions.map((question) => `${schemaText(question)}\n`)
+  const child = Bun.spawn([found.java, ...JAVA, '-cp', join(found.jarFolder, '*'), program], {
+    stdin: new Blob(lines),
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
   const [out, errors] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),

@@ -7,6 +7,7 @@ import { Random } from '../../src/applications/random.ts'
 import { type Json, parseSchema } from '../../src/avro/schema.ts'
 import type { Value } from '../../src/avro/value.ts'
 import { ROOT } from '../../src/paths.ts'
+import { damaged } from '../assembly/damage.ts'
 import type { Written } from './apache-avro.ts'
 import { randomPairs } from './random-pairs.ts'
 import { RandomValues } from './random-values.ts'
@@ -15,17 +16,38 @@ export type ResolvedRecords = Written & { texts: string[] }
 
 const PATH = join(ROOT, 'test/fixtures/avro-records.jsonl.gz')
 const RECORDS = 5
+const HEADER_BYTES = 10
 
 /** Pairs with a few records of each; pairs whose values have no end are left out. */
 export function randomRecords(seed: number, count: number): Written[] {
+  return written(seed, count, (records) => records)
+}
+
+/** So many damaged records of each writer, which is the reader, too: all that is damaged is bytes. */
+export function damagedRecords(seed: number, count: number, perPair: number): Written[] {
+  const random = new Random(seed)
+  const header = new Uint8Array(HEADER_BYTES)
+  const pairs = written(seed, count, (records) => {
+    const whole = records.map((record) => Buffer.concat([header, record]))
+    return Array.from({ length: perPair }, () => damaged(random, whole).subarray(HEADER_BYTES))
+  })
+  return pairs.map(({ writer, records }) => ({ writer, reader: writer, records }))
+}
+
+function written(
+  seed: number,
+  count: number,
+  change: (records: Uint8Array[]) => Uint8Array[],
+): Written[] {
   const random = new Random(seed)
   return randomPairs(seed, count).flatMap((pair) => {
     const schema = parseSchema(pair.writer, 'random')
     const values = new RandomValues(random, true)
-    const records = Array.from({ length: RECORDS }, () => values.encode(schema)).flatMap((bytes) =>
-      bytes ? [Buffer.from(bytes).toString('hex')] : [],
+    const records = Array.from({ length: RECORDS }, () => values.encode(schema)).filter(
+      (bytes) => bytes !== undefined,
     )
-    return records.length === 0 ? [] : [{ ...pair, records }]
+    if (records.length === 0) return []
+    return [{ ...pair, records: change(records).map((it) => Buffer.from(it).toString('hex')) }]
   })
 }
 

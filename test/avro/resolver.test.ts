@@ -1,14 +1,28 @@
 // The resolver against Apache Avro and avsc: what records of one schema are as another has them.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import {
+  STATUS_BAD_BRANCH,
+  STATUS_BAD_LENGTH,
+  STATUS_BAD_SYMBOL,
+  STATUS_BAD_VARINT,
+  STATUS_IMPOSSIBLE_VALUE,
+  STATUS_TOO_DEEP,
+} from '../../assembly/layout.ts'
 import { incompatibilities } from '../../src/avro/compatibility.ts'
 import { Fault } from '../../src/avro/byte-reader.ts'
 import { Resolver } from '../../src/avro/resolver.ts'
-import { type Json, parseSchema } from '../../src/avro/schema.ts'
+import { type Json, type Schema, parseSchema } from '../../src/avro/schema.ts'
 import { OperatingError } from '../../src/errors.ts'
 import { resolve, unavailable } from './apache-avro.ts'
 import type { Pair } from './random-pairs.ts'
-import { type ResolvedRecords, randomRecords, readResolved, textOf } from './resolved-records.ts'
+import {
+  type ResolvedRecords,
+  damagedRecords,
+  randomRecords,
+  readResolved,
+  textOf,
+} from './resolved-records.ts'
 
 setDefaultTimeout(120_000)
 
@@ -74,10 +88,74 @@ function isCompatible(reader: ResolvedRecords['reader'], writer: ResolvedRecords
 }
 
 function textHere(resolver: Resolver, record: string): string {
+  const result = here(resolver, record)
+  return typeof result === 'number' ? 'error' : result
+}
+
+/** The value as text, or the status of what is wrong. */
+function here(resolver: Resolver, record: string): string | number {
   try {
     return textOf(resolver.decodeWhole(new Uint8Array(Buffer.from(record, 'hex')), 0))
   } catch (error) {
-    if (error instanceof Fault) return 'error'
+    if (error instanceof Fault) return error.status
+    throw error
+  }
+}
+
+/**
+ * Classes in which a damaged record is refused that Apache Avro reads, each judged right:
+ * - varint: it drops what does not fit into 64 bits, or 32;
+ * - branch, symbol: it cuts their index to 32 bits;
+ * - value: any byte but 1 is false to it;
+ * - length: it takes the smallest long for a count of no items;
+ * - depth: it goes on until the stack ends.
+ * What is cut off or has bytes left over is among them in no case.
+ */
+const STRICTER: ReadonlySet<number> = new Set([
+  STATUS_BAD_VARINT,
+  STATUS_BAD_BRANCH,
+  STATUS_BAD_SYMBOL,
+  STATUS_IMPOSSIBLE_VALUE,
+  STATUS_BAD_LENGTH,
+  STATUS_TOO_DEEP,
+])
+/** It reads branches and symbols as ints of five bytes; a long may take ten. */
+const LONGER_THAN_INT = /^(..)*([89a-f].){5}/
+
+/** Counts the damaged records, read as what they were written, with its verdict and value; throws at a difference not judged. */
+function compareDamaged(resolved: readonly ResolvedRecords[]): Seen {
+  const seen: Seen = { same: 0, refused: 0, errors: 0, judged: 0 }
+  for (const { writer, records, texts } of resolved) {
+    const resolver = ofItself(parseSchema(writer, 'writer'))
+    if (!resolver) continue
+    for (const [i, record] of records.entries()) {
+      const result = here(resolver, record)
+      const due = texts[i]!
+      if (isSame(result, due)) seen.same++
+      else if (typeof result === 'number' && due === 'error') seen.errors++
+      else if (typeof result === 'number' && STRICTER.has(result)) seen.refused++
+      else if (due === 'error' && LONGER_THAN_INT.test(record)) seen.judged++
+      else {
+        const what = JSON.stringify({ writer, record })
+        throw new Error(`${what}: ${result}, Apache Avro has ${due}`)
+      }
+    }
+  }
+  return seen
+}
+
+/** What is not UTF-8 is replaced by one character, or by one a byte. */
+function isSame(result: string | number, due: string): boolean {
+  const single = (text: string) => text.replaceAll(/\ufffd+/g, '\ufffd')
+  return typeof result === 'string' && single(result) === single(due)
+}
+
+/** What reads a schema's records as they are; undefined for one whose records have no end. */
+function ofItself(schema: Schema): Resolver | undefined {
+  try {
+    return new Resolver(schema, schema)
+  } catch (error) {
+    if (error instanceof OperatingError && error.message.includes('without an end')) return
     throw error
   }
 }
@@ -93,5 +171,14 @@ describe('records are what Apache Avro makes of them', () => {
     const texts = await resolve(written)
     const seen = compare(written.map((pair, i) => ({ ...pair, texts: texts[i]! })))
     expect(seen.same).toBeGreaterThan(PAIRS)
+  })
+
+  test.skipIf(unavailable() !== undefined)(`when they are damaged, seed ${SEED}`, async () => {
+    const written = damagedRecords(SEED, PAIRS, 30)
+    const texts = await resolve(written)
+    const seen = compareDamaged(written.map((pair, i) => ({ ...pair, texts: texts[i]! })))
+    expect(seen.same).toBeGreaterThan(PAIRS)
+    expect(seen.errors).toBeGreaterThan(PAIRS)
+    expect(seen.refused + seen.judged).toBeLessThan(seen.same / 5)
   })
 })

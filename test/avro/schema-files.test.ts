@@ -1,11 +1,11 @@
 // The folder of a record's schemas: which files count, in which order, and what is wrong with a
 // folder.
 
-import { afterAll, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { afterAll, describe, expect, test } from 'bun:test'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { loadSchemaVersions, newest } from '../../src/avro/schema-files.ts'
+import { loadSchemaVersions, newest, stampOfSchemas } from '../../src/avro/schema-files.ts'
 import { refusal } from '../support/engine.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'loanstream-schemas-'))
@@ -77,4 +77,44 @@ test('a mistake in a schema names its file', () => {
   expect(refusal(() => loadSchemaVersions(folder)).message).toBe(
     `${join(folder, '2.avsc')}: $.fields[0] (x).type: names the unknown type "integer"`,
   )
+})
+
+describe('the stamp of a folder', () => {
+  const folder = join(root, 'stamped/schemas')
+  const versions = join(folder, 'r')
+  mkdirSync(versions, { recursive: true })
+  writeFileSync(join(versions, '1.avsc'), '"int"')
+
+  test('changes with each version and each shared type, and with nothing else', () => {
+    const stamps = [stampOfSchemas(folder)]
+    const isNew = () => {
+      const stamp = stampOfSchemas(folder)
+      const before = stamps.includes(stamp)
+      stamps.push(stamp)
+      return !before
+    }
+    expect(isNew()).toBeFalse()
+    writeFileSync(join(folder, 'README.md'), 'x')
+    expect(isNew()).toBeFalse()
+    writeFileSync(join(versions, '2.avsc'), '"int"')
+    expect(isNew()).toBeTrue()
+    writeFileSync(join(folder, 'Shared.avsc'), '"int"')
+    expect(isNew()).toBeTrue()
+    writeFileSync(join(versions, '2.avsc'), '"long"')
+    expect(isNew()).toBeTrue()
+  })
+
+  test('follows links, as a mounted folder of a container is made of some', () => {
+    const mount = join(folder, '../mount')
+    mkdirSync(mount)
+    symlinkSync(folder, join(mount, '..data'))
+    symlinkSync(join(mount, '..data/r'), join(mount, 'r'))
+    const before = stampOfSchemas(mount)
+    writeFileSync(join(versions, '3.avsc'), '"int"')
+    expect(stampOfSchemas(mount)).not.toBe(before)
+  })
+
+  test('of a folder that is gone is none', () => {
+    expect(stampOfSchemas(join(folder, 'nowhere'))).toBeUndefined()
+  })
 })

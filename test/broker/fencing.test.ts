@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { COMMAND_DRAIN, Counters } from '../../src/metrics/counters.ts'
 import { BUILD, MODULE_PATH } from '../../src/paths.ts'
 import { Challenger } from '../../src/pipeline/challenger.ts'
+import { WantedSchemas } from '../../src/pipeline/wanted-schemas.ts'
 import { PartitionLoop } from '../../src/pipeline/loop.ts'
 import { Outbox } from '../../src/pipeline/outbox.ts'
 import { Transaction } from '../../src/pipeline/transaction.ts'
@@ -120,6 +121,7 @@ describe.skipIf(unavailable !== undefined)(
         {
           log: () => undefined,
           challenger,
+          schemas: new WantedSchemas(() => undefined),
           takeReplacement: () => {
             if (counters.get('position') >= inputs.length) counters.command = COMMAND_DRAIN
             return undefined

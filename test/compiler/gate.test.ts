@@ -277,3 +277,16 @@ test('a changed leaf is noticed, whichever it is', () => {
   )
   expect(missed).toEqual([])
 })
+
+test('it says how far it is, up to all probes there are', () => {
+  const forest = fixture('00')
+  const told: { kind: string; done: number; total: number }[] = []
+  const { probes } = checkParity(forest, artefactOf(forest), wasmModule, (kind, done, total) =>
+    told.push({ kind, done, total }),
+  )
+  const thresholds = told.filter(({ kind }) => kind === 'thresholds')
+  expect(thresholds.length).toBeGreaterThan(0)
+  const totals = new Map(told.map(({ kind, total }) => [kind, total]))
+  expect(probes).toBeLessThanOrEqual([...totals.values()].reduce((sum, total) => sum + total, 0))
+  for (const { done, total } of told) expect(done).toBeLessThanOrEqual(total)
+})

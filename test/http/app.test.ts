@@ -16,6 +16,7 @@ const PARTITION: PartitionStatus = {
   stage: 'produce',
   progressAgoMs: 40,
   firstDecisionMs: 130,
+  waitsFor: '',
   healthy: true,
 }
 

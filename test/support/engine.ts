@@ -27,7 +27,13 @@ import { type Policy, parsePolicy } from '../../src/policy/policy.ts'
 import { type Artefact, loadArtefact } from '../../src/scorer/artefact.ts'
 import { Engine } from '../../src/scorer/engine.ts'
 import { loadModule } from '../../src/scorer/module.ts'
-import { type Program, loadProgram, makeProgram } from '../../src/scorer/program.ts'
+import {
+  type Program,
+  type Registered,
+  type RegistryParts,
+  loadProgram,
+  makeProgram,
+} from '../../src/scorer/program.ts'
 
 // Nothing here is a statement about time: the machine may be busy.
 setDefaultTimeout(120_000)
@@ -134,6 +140,13 @@ export type Parts = {
   forest?: Forest
   artefact?: Artefact
   policy?: Policy
+  raw?: SchemaVersion
+  registry?: RegistryParts
+}
+
+/** What a registry has of a schema. */
+export function registered({ fingerprint, schema }: SchemaVersion, name = 'schema'): Registered {
+  return { name, place: '', fingerprint, schema, refusal: '' }
 }
 
 /** A program from parts, for what is left out the smallest that does nothing. */
@@ -142,6 +155,8 @@ export function programOf(parts: Parts): Program {
     applications: parts.applications ?? [applicationSchema],
     decisionSchema: parts.decision ?? decisionSchema,
     policy: parts.policy ?? NO_POLICY,
+    raw: parts.raw,
+    registry: parts.registry,
   }
   return makeProgram(beside, parts.artefact ?? artefactOf(parts.forest ?? NO_FOREST))
 }

@@ -5,7 +5,7 @@ import { ModelHost, type ProgramUser } from '../../src/model-host.ts'
 import { MODULE_PATH, fromRoot } from '../../src/paths.ts'
 import { loadArtefact } from '../../src/scorer/artefact.ts'
 import { loadModule } from '../../src/scorer/module.ts'
-import { loadParts, makeProgram } from '../../src/scorer/program.ts'
+import { loadParts } from '../../src/scorer/program.ts'
 
 export const MODEL_FOLDER = fromRoot('build/models/default')
 export const OTHER_MODEL_FOLDER = fromRoot('build/bench/model')
@@ -18,7 +18,9 @@ export function modelHost(
     schemas: fromRoot('schemas'),
     policy: fromRoot('models/default/policy.toml'),
   })
-  const program = makeProgram(parts, loadArtefact(folder))
   const module = loadModule(MODULE_PATH)
-  return new ModelHost({ module, parts, program, folder, user, log: makeLog('error', 'json') })
+  const artefact = loadArtefact(folder)
+  const schemas = fromRoot('schemas')
+  const log = makeLog('error', 'json')
+  return new ModelHost({ module, parts, artefact, folder, schemas, user, log })
 }

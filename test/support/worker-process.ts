@@ -14,6 +14,7 @@ export type Health = {
     committed: number | null
     lag: number | null
     stage: string
+    waits_for: string | null
     first_decision_ms: number | null
     healthy: boolean
   }[]
@@ -96,6 +97,13 @@ export class WorkerProcess implements AsyncDisposable {
       `${name} to reach ${value}`,
       timeoutMs,
     )
+  }
+
+  /** Waits until a partition has no lag. */
+  async idle(partition: number, timeoutMs = 30_000): Promise<void> {
+    const isIdle = async () =>
+      (await this.health()).partitions.some((p) => p.partition === partition && p.lag === 0)
+    await this.until(isIdle, `partition ${partition} to have no lag`, timeoutMs)
   }
 
   /** Waits until so many partitions are assigned and none has lag. */

@@ -11,6 +11,7 @@ import { makeStandalone } from '../../compiler/standalone.ts'
 import { usageError } from '../../errors.ts'
 import { MODULE_PATH, STANDALONE_PATH, fromRoot } from '../../paths.ts'
 import { loadModule } from '../../scorer/module.ts'
+import { wrongInUnit } from '../../scorer/units.ts'
 import type { Output } from '../output.ts'
 import { compareExpected, differenceText } from './expected.ts'
 import { buildWithProgress } from './load.ts'
@@ -83,8 +84,13 @@ async function gate(
 function checkFields(source: ModelSource, schemas: string): void {
   const folder = schemas === 'schemas' ? fromRoot(schemas) : schemas
   const schema = newest(loadSchemaVersions(`${folder}/loan_application`))
-  for (const [i, { name, field }] of source.features.entries()) {
-    if (isColumn(schema.schema, field)) continue
+  for (const [i, feature] of source.features.entries()) {
+    const { name, field } = feature
+    if (isColumn(schema.schema, field)) {
+      const wrong = wrongInUnit(schema.schema, feature)
+      if (!wrong) continue
+      throw usageError('model', `${source.placeOf(i)}: feature "${name}" ${wrong} (${schema.path})`)
+    }
     const what = `feature "${name}" rests on "${field}", which is no numeric field of ${schema.path}`
     const nearest = closest(field, numericPaths(schema.schema))
     const hint = `the nearest is "${nearest}"; --no-schemas leaves this check out`

@@ -2,6 +2,7 @@
 // cost is measured here and now, on made-up rows: the kernels take the same steps for any row.
 
 import { type ArtefactManifest } from '../../scorer/artefact.ts'
+import { columnName } from '../../scorer/unit-scale.ts'
 import { RowScorer, kernelsOf } from '../../scorer/row-scorer.ts'
 import type { Output } from '../output.ts'
 import { type LoadedModel, loadModel } from './load.ts'
@@ -52,7 +53,7 @@ function featureTable({ features, splits }: ArtefactManifest): string[] {
   )
   const rows = sorted.map((feature) => [
     feature.name,
-    feature.field === feature.name ? '' : feature.field,
+    feature.field === feature.name ? '' : columnName(feature),
     String(feature.splits),
     share(feature.splits, splits),
     ...(hasGain ? [share(feature.gain ?? 0, gainTotal)] : []),

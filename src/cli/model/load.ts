@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BuiltModel, buildModel } from '../../compiler/artefact.ts'
+import type { OnProbes } from '../../compiler/gate.ts'
 import { readJson } from '../../json.ts'
 import { MODULE_PATH } from '../../paths.ts'
 import { type Artefact, loadArtefact } from '../../scorer/artefact.ts'
@@ -26,13 +27,22 @@ export function loadModel(path: string, manifest?: string): LoadedModel {
   return { artefact: built.artefact, built, module: loadModule(MODULE_PATH) }
 }
 
-/** Large models take seconds: on a terminal it is said how far they are. */
+/** Large models take seconds, most of them in the gate: on a terminal it is said how far it is. */
 export function buildWithProgress(path: string, manifest: string | undefined): BuiltModel {
   const stages = ['reading', 'tables', 'parity']
-  const progress = startProgress('building', stages.length)
+  let progress = startProgress('building', stages.length)
+  let proved = ''
   const onStage = (stage: string) => progress.update(stages.indexOf(stage))
+  const onProbes: OnProbes = (kind, done, total) => {
+    if (kind !== proved) {
+      progress.stop()
+      progress = startProgress(`proving ${kind}`, total)
+      proved = kind
+    }
+    progress.update(done)
+  }
   try {
-    return buildModel(path, loadModule(MODULE_PATH), { manifest, onStage })
+    return buildModel(path, loadModule(MODULE_PATH), { manifest, onStage, onProbes })
   } finally {
     progress.stop()
   }

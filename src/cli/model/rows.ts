@@ -8,15 +8,19 @@ import { closest } from 'fastest-levenshtein'
 import { shown } from '../../applications/check.ts'
 import { type Line, LineSplitter, readLines } from '../../applications/lines.ts'
 import { type OperatingError, messageOf, usageError } from '../../errors.ts'
+import { type UnitScale, isScaled, scaled } from '../../scorer/unit-scale.ts'
 
-type Feature = { name: string; field: string }
+type Feature = UnitScale & { name: string; field: string }
+
+/** A column by its number, or one in its field's unit, of which a feature is made. */
+type Choice = number | { column: number; scale: UnitScale }
 
 /**
  * Chooses columns: their numbers among those of the file.
  *
  * @throws OperatingError kind 'usage', code 'columns'; `place` is how it names the header
  */
-export type Selection = (columns: readonly string[], place: string) => number[]
+export type Selection = (columns: readonly string[], place: string) => Choice[]
 
 export type RowBatch = {
   count: number
@@ -83,8 +87,16 @@ export function featureColumns(features: readonly Feature[]): Selection {
       const others = missing.length > TOLD_MAX ? ` and ${missing.length - TOLD_MAX} more` : ''
       throw refuse(`no column for ${missing.slice(0, TOLD_MAX).join(', ')}${others}${hint}`)
     }
-    const twice = chosen.findIndex((column, i) => chosen.indexOf(column) !== i)
-    if (twice < 0) return chosen
+    const choices = features.map((feature, i): Choice => {
+      const column = chosen[i]!
+      const isMade = isScaled(feature) && columns[column] === feature.field
+      return isMade ? { column, scale: feature } : column
+    })
+    // Features in several units may be made of one.
+    const isTaken = (column: Choice, i: number) =>
+      typeof column === 'number' && choices.indexOf(column) !== i
+    const twice = choices.findIndex(isTaken)
+    if (twice < 0) return choices
     throw refuse(`column "${columns[chosen[twice]!]}" would be two features`)
   }
 }
@@ -118,7 +130,7 @@ class Table {
   private kind: Kind | undefined
   private columns: string[] | undefined
   /** Column numbers by selection. */
-  private chosen: number[][] = []
+  private chosen: Choice[][] = []
   private values: Float64Array[] = []
   private lines: number[] = []
 
@@ -197,14 +209,15 @@ class Table {
   private add(line: number, cells: Cells): void {
     for (const [i, columns] of this.chosen.entries()) {
       const from = this.count * columns.length
-      for (const [k, column] of columns.entries()) {
+      for (const [k, choice] of columns.entries()) {
+        const column = typeof choice === 'number' ? choice : choice.column
         const cell = cells(column)
         const value = numberOf(cell)
         if (value === undefined) {
           const what = `${this.columns![column]!}: must be a number, is ${shown(cell)}`
           throw this.error(line, what)
         }
-        this.values[i]![from + k] = value
+        this.values[i]![from + k] = typeof choice === 'number' ? value : scaled(value, choice.scale)
       }
     }
     this.lines.push(line)

@@ -1,0 +1,88 @@
+// The tables by which the module finds the schema of a record that names it by a registry's id or
+// GUID, and the other way: what a record named that is in none.
+
+import {
+  HEADER_BYTES,
+  HEADER_ID,
+  HEADER_KIND,
+  NAMED_BYTES,
+  NAMED_HIGH,
+  NAMED_LOW,
+  NAMED_WRITER,
+  STATUS_UNKNOWN_ID,
+} from '../../assembly/layout.ts'
+import { type SchemaId, guidText, idNumbers } from '../avro/schema-id.ts'
+import type { Arena } from './arena.ts'
+import type { Engine } from './engine.ts'
+import type { Framings } from './program.ts'
+
+type Named = { high: bigint; low: bigint; writer: number }
+
+/** Where the tables are: see CONTEXT_… in assembly/layout.ts. */
+export type SchemaIdTables = { idsAt: number; ids: Named[]; guidsAt: number; guids: Named[] }
+
+export function takeSchemaIds(arena: Arena, { known }: Framings): SchemaIdTables {
+  const of = (type: 'number' | 'string') => {
+    const named = [...known].filter(([id]) => typeof id === type)
+    return named.map(([id, writer]) => toNamed(id, writer)).sort(ascending)
+  }
+  const ids = of('number')
+  const guids = of('string')
+  const idsAt = arena.take(ids.length * NAMED_BYTES)
+  return { idsAt, ids, guidsAt: arena.take(guids.length * NAMED_BYTES), guids }
+}
+
+/** @param writerAt  address of a writer's entry, by its number in the program */
+export function putSchemaIds(
+  view: DataView,
+  { idsAt, ids, guidsAt, guids }: SchemaIdTables,
+  writerAt: (writer: number) => number,
+): void {
+  const put = (at: number, table: readonly Named[]) => {
+    for (const [i, { high, low, writer }] of table.entries()) {
+      view.setBigUint64(at + i * NAMED_BYTES + NAMED_HIGH, high, true)
+      view.setBigUint64(at + i * NAMED_BYTES + NAMED_LOW, low, true)
+      view.setUint32(at + i * NAMED_BYTES + NAMED_WRITER, writerAt(writer), true)
+    }
+  }
+  put(idsAt, ids)
+  put(guidsAt, guids)
+}
+
+function toNamed(id: SchemaId, writer: number): Named {
+  const [high, low] = idNumbers(id)
+  return { high, low, writer }
+}
+
+function ascending(a: Named, b: Named): number {
+  if (a.high !== b.high) return a.high < b.high ? -1 : 1
+  return a.low < b.low ? -1 : Number(a.low > b.low)
+}
+
+/** Whether a record's header names its schema, well or badly. */
+export function isNamedByHeader({ headersAt, u32 }: Engine, record: number): boolean {
+  return headersAt !== 0 && u32[(headersAt + record * HEADER_BYTES + HEADER_KIND) >> 2] !== 0
+}
+
+/** The id or GUID that a record of status STATUS_UNKNOWN_ID names. */
+export function schemaIdOf(engine: Engine, record: number): SchemaId {
+  const { headersAt, spansAt, u32 } = engine
+  const view = new DataView(engine.memory.buffer)
+  if (!isNamedByHeader(engine, record)) return view.getUint32(u32[(spansAt >> 2) + record * 2]! + 1)
+  const at = headersAt + record * HEADER_BYTES
+  const high = view.getBigUint64(at + NAMED_HIGH, true)
+  if (view.getUint32(at + HEADER_KIND, true) === HEADER_ID) return Number(high)
+  return guidText(high, view.getBigUint64(at + NAMED_LOW, true))
+}
+
+/** The ids and GUIDs that records 0 to n - 1 of the batch name and the program does not know. */
+export function unknownIds(engine: Engine, n: number): SchemaId[] {
+  const ids = new Set<SchemaId>()
+  const { statusesAt, spansAt, u32 } = engine
+  for (let i = 0; i < n; i++) {
+    if (u32[(statusesAt >> 2) + i] !== STATUS_UNKNOWN_ID) continue
+    // What has no value is a dead letter, whatever its header says.
+    if (u32[(spansAt >> 2) + i * 2 + 1] !== 0) ids.add(schemaIdOf(engine, i))
+  }
+  return [...ids]
+}
