@@ -8,6 +8,7 @@ import { OperatingError, assert, messageOf } from '../errors.ts'
 import {
   COMMAND_ABANDON,
   COMMAND_DRAIN,
+  COMMAND_RESTART,
   COMMAND_RUN,
   type Counters,
   type Timed,
@@ -37,6 +38,8 @@ const BACKOFF_STEP_MS = 20
  * 30 MB of them gather in every thread before it collects by itself.
  */
 const COLLECT_INTERVAL_MS = 15_000
+/** First turn of asking for the group's offset. */
+const ASK_FIRST_MS = 1000
 /** Pause between two looks for a schema's answer. */
 const SCHEMA_WAIT_MS = 2
 const TOO_LARGE = 'MSG_SIZE_TOO_LARGE'
@@ -59,8 +62,8 @@ export type LoopHooks = {
   sampler: Sampler
 }
 
-/** How a loop ended: all committed, or given up because the partition was lost. */
-export type LoopEnd = 'drained' | 'abandoned'
+/** How a loop ended: all committed, given up as the partition was lost, or to be begun anew. */
+export type LoopEnd = 'drained' | 'abandoned' | 'restart'
 
 export class PartitionLoop {
   private engine: Engine
@@ -75,6 +78,8 @@ export class PartitionLoop {
   private collectedAtMs = Date.now()
   private readonly ages = new Ages()
   private failures = 0
+  /** Committed offset when all earlier owners had been fenced; negative when there was none. */
+  private startOffset = -1
   /** Messages of the turn, given back or not. */
   private taken = 0
   /** Bytes of key and value up to which dead letters go whole; learnt when one is refused. */
@@ -115,10 +120,11 @@ export class PartitionLoop {
       try {
         delivery = this.makeDelivery()
         delivery.start()
-        this.rewind()
+        if (counters.command === COMMAND_RUN) this.rewind()
         return this.serve(delivery)
       } catch (error) {
         if (counters.command === COMMAND_ABANDON) return 'abandoned'
+        if (counters.command === COMMAND_RESTART) return 'restart'
         this.recover(error, 'the producer is made anew')
       } finally {
         delivery?.close()
@@ -142,10 +148,13 @@ export class PartitionLoop {
           this.commit(delivery, true)
           return 'drained'
         }
+        // The next producer fences this one, which ends its transaction: no time to lose with it.
+        if (command === COMMAND_RESTART) return 'restart'
         this.step(delivery)
       } catch (error) {
         if (isFatal(error)) throw error
         if (counters.command === COMMAND_ABANDON) continue
+        if (counters.command === COMMAND_RESTART) continue
         counters.stage = 'abort'
         counters.add('aborts', 1)
         delivery.abort()
@@ -203,6 +212,7 @@ export class PartitionLoop {
       while (done < taken) {
         const count = this.gather(done, taken)
         if (count === 0) this.notice(source.notice(done))
+        else if (!this.isDue(source.recordOffset(done))) break
         else if (!this.decide(delivery, done, count)) break
         records += count
         const next = done + Math.max(1, count)
@@ -215,6 +225,23 @@ export class PartitionLoop {
     return records
   }
 
+  /**
+   * Whether reading may begin with this record. Not when its outcome was committed meanwhile:
+   * 1. The partition is assigned; librdkafka asks for the committed offset and starts to fetch.
+   * 2. The owner before, slow but not fenced yet, commits a last transaction.
+   * 3. Our producer is initialised: from here on the owner before is fenced.
+   */
+  private isDue(recordOffset: number): boolean {
+    const { counters, source, startOffset } = this
+    if (counters.get('firstOffset') >= 0) return true
+    if (recordOffset < startOffset) {
+      source.seek(startOffset, this.settings.timeoutMs)
+      return false
+    }
+    counters.set('firstOffset', recordOffset)
+    return true
+  }
+
   private gather(from: number, until: number): number {
     const { counters, engine, source } = this
     counters.stage = 'gather'
@@ -224,7 +251,6 @@ export class PartitionLoop {
       const first = source.gatherOffsets(from, count)
       if (first >= 0) engine.setFirstOffset(BigInt(first))
       else engine.useOffsets()
-      if (counters.get('firstOffset') < 0) counters.set('firstOffset', source.recordOffset(from))
       this.lap('gather', started)
     }
     return count
@@ -399,16 +425,45 @@ export class PartitionLoop {
     }
   }
 
-  /** Back to the committed offset, or to the first one read when nothing is committed yet. */
+  /**
+   * Back to the committed offset, or to the first one read when nothing is committed yet. Before
+   * anything was read, only sees from where on to read.
+   */
   private rewind(): void {
-    const firstOffset = this.counters.get('firstOffset')
-    if (firstOffset < 0) return
-    this.counters.stage = 'rewind'
+    const { counters, source } = this
+    const { timeoutMs } = this.settings
+    counters.stage = 'rewind'
     this.tally.clear()
     this.ages.clear()
     this.hooks.sampler.discard()
-    const offset = this.source.rewind(firstOffset, this.settings.timeoutMs)
-    this.counters.set('position', offset)
+    const firstOffset = counters.get('firstOffset')
+    const committed = this.committed()
+    if (firstOffset < 0) {
+      this.startOffset = committed
+      return
+    }
+    const offset = committed >= 0 ? committed : firstOffset
+    source.seek(offset, timeoutMs)
+    counters.set('committed', offset)
+    counters.set('position', offset)
+  }
+
+  /**
+   * The group's offset. Asked for in turns that grow, so that commands are seen in between: a
+   * consumer that is closing does not answer any more.
+   */
+  private committed(): number {
+    const { counters, settings, source } = this
+    const deadline = Date.now() + settings.timeoutMs
+    for (let turnMs = ASK_FIRST_MS; ; turnMs *= 2) {
+      const leftMs = Math.max(0, deadline - Date.now())
+      try {
+        return source.committed(Math.min(turnMs, leftMs))
+      } catch (error) {
+        const isLast = turnMs >= leftMs || counters.command !== COMMAND_RUN
+        if (isLast || !(error instanceof OperatingError) || error.kind !== 'retriable') throw error
+      }
+    }
   }
 
   /** Logs a failure and waits before the next try, ever longer; gives up after FAILURES_MAX. */

@@ -6,7 +6,9 @@ import { Counters } from '../../src/metrics/counters.ts'
 import { SampleRing } from '../../src/metrics/samples.ts'
 import { Ages } from '../../src/pipeline/ages.ts'
 import { Sampler } from '../../src/pipeline/sampler.ts'
-import { type Assignment, statusOf } from '../../src/supervisor/assignment.ts'
+import type { Consumer } from '../../src/rdkafka/consumer.ts'
+import type { Assignment } from '../../src/supervisor/assignment.ts'
+import { statusOf } from '../../src/supervisor/progress.ts'
 import { addressOf } from '../../src/rdkafka/memory.ts'
 import { Engine } from '../../src/scorer/engine.ts'
 import { makeInputs } from '../support/applications.ts'
@@ -138,9 +140,10 @@ test('lag in seconds is the age of the last record, and 0 behind control records
   counters.set('position', 90)
   counters.set('endReached', -1)
   counters.set('recordAtMs', Date.now() - 5000)
-  const behind = statusOf(assignment, 100)
+  const consumer = { watermarks: () => ({ low: 0, high: 100 }) } as unknown as Consumer
+  const behind = statusOf(assignment, consumer, Infinity)
   expect(behind.lag).toBe(10)
   expect(behind.lagSeconds).toBeGreaterThanOrEqual(5)
   counters.set('endReached', 100)
-  expect(statusOf(assignment, 100)).toMatchObject({ lag: 0, lagSeconds: 0 })
+  expect(statusOf(assignment, consumer, Infinity)).toMatchObject({ lag: 0, lagSeconds: 0 })
 })

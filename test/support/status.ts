@@ -76,6 +76,7 @@ export class FakeWorker {
       policy: { name: program.policyName, hash: hex(program.policyHash) },
       reasons: program.reasons,
       rebalances: 0,
+      wedged: new Map(),
       partitions: () => partitions,
       counters: () => [this.counters],
       samples: () => [this.ring],
