@@ -9,6 +9,7 @@ import { host, int, setting, text, topic } from './config/setting.ts'
 import { messageOf, usageError } from './errors.ts'
 import { nearest } from './nearest.ts'
 import type { Property } from './rdkafka/properties.ts'
+import { fileKeys, hide, isSecret, readSecret, secretOfFile } from './secrets.ts'
 import { parseToml } from './toml.ts'
 
 /** Our own settings. The README's table is held against this one by a test. */
@@ -142,15 +143,6 @@ export const SETTINGS = {
   ),
 } as const
 
-/** Settings whose values are never shown. */
-const SECRETS: ReadonlySet<string> = new Set([
-  'http.token',
-  'schema.registry.password',
-  'schema.registry.token',
-  // One that is refused may hold a password.
-  'schema.registry.url',
-])
-
 export type SettingName = keyof typeof SETTINGS
 export type Settings = { [K in SettingName]: z.output<(typeof SETTINGS)[K]['type']> }
 
@@ -181,6 +173,9 @@ const RESERVED: ReadonlyMap<string, string> = new Map(
     'test.mock.broker.rtt': 'a worker runs on a real Kafka',
   }),
 )
+
+/** A setting whose value, when it is refused, may hold a secret. */
+const HOLDS_SECRET: ReadonlySet<string> = new Set(['schema.registry.url'])
 
 /** librdkafka's properties that it takes empty, only to fail later without them. */
 const NOT_EMPTY: ReadonlySet<string> = new Set(['bootstrap.servers', 'group.id'])
@@ -215,13 +210,34 @@ export function loadConfig(input: ConfigInput): Config {
       ([a], [b]) => Number(isScoped(a)) - Number(isScoped(b)),
     )
     for (const [key, value] of scopedLast) {
-      apply(config, names, key, value, origin.name)
-      config.origins.set(key, origin.name)
+      const secret = secretOfFile(key)
+      if (secret === undefined) apply(config, names, key, value, origin.name)
+      else applyFile(config, names, { key, secret, path: value }, origin)
+      config.origins.set(secret ?? key, origin.name)
     }
   }
   checkTopics(config)
   checkRegistry(config)
   return config
+}
+
+/** A secret whose file a setting names. */
+function applyFile(
+  config: Config,
+  names: Names,
+  { key, secret, path }: { key: string; secret: string; path: unknown },
+  origin: Origin,
+): void {
+  if (origin.values.has(secret)) {
+    throw usageError(
+      'config',
+      `${secret} and ${key} are both set: one of them (from ${origin.name})`,
+    )
+  }
+  if (typeof path !== 'string' || path === '') {
+    throw usageError('config', `${key} must be the path of a file (from ${origin.name})`)
+  }
+  apply(config, names, secret, readSecret(path, key, origin.name), origin.name)
 }
 
 /** What cannot be decided must not come back, nor a challenger's decisions be the live ones. */
@@ -251,10 +267,11 @@ function isScoped(key: string): boolean {
 
 /** A setting's value, as text or typed, checked. */
 function apply(config: Config, names: Names, key: string, value: unknown, origin: string): void {
+  if (isSecret(key)) hide(String(value))
   if (Object.hasOwn(SETTINGS, key)) {
     const parsed = SETTINGS[key as SettingName].type.safeParse(value)
     if (!parsed.success) {
-      const shown = SECRETS.has(key) ? 'not valid' : JSON.stringify(value)
+      const shown = isSecret(key) || HOLDS_SECRET.has(key) ? 'not valid' : JSON.stringify(value)
       const what = `is ${shown}: ${parsed.error.issues[0]!.message}`
       throw usageError('config', `${key} ${what} (from ${origin})`)
     }
@@ -324,7 +341,12 @@ function setOrigin(input: ConfigInput): Origin {
   const values = new Map<string, unknown>()
   for (const pair of input.sets) {
     const equals = pair.indexOf('=')
-    if (equals < 1) throw usageError('config', `--set ${pair}: must be key=value`)
+    if (equals < 1) {
+      // What follows the name may be a secret.
+      const name = /^[\w.=]*/.exec(pair)![0]
+      const shown = name === pair ? pair : `${name}…`
+      throw usageError('config', `--set ${shown}: must be key=value`)
+    }
     values.set(pair.slice(0, equals), pair.slice(equals + 1))
   }
   return { name: '--set', values }
@@ -387,7 +409,8 @@ class Names {
     const own = Object.keys(SETTINGS)
     const theirs = [...this.properties.keys()]
     const scoped = theirs.flatMap((name) => [`consumer.${name}`, `producer.${name}`])
-    return [...own, ...theirs, ...scoped]
+    const keys = [...own, ...theirs, ...scoped]
+    return [...keys, ...fileKeys(keys)]
   }
 }
 
