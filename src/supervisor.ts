@@ -5,7 +5,7 @@
 import type { SchemaId } from './avro/schema-id.ts'
 import { OperatingError, assert, messageOf } from './errors.ts'
 import type { Log } from './log.ts'
-import { RepeatFilter } from './log.ts'
+import { RepeatFilter, levelOf } from './log.ts'
 import { COMMAND_ABANDON, COMMAND_DRAIN, COMMAND_RUN, type Counters } from './metrics/counters.ts'
 import type { UnknownId } from './pipeline/wanted-schemas.ts'
 import type { LogLevel, WorkerSettings } from './protocol.ts'
@@ -14,9 +14,11 @@ import { ERR_ALL_BROKERS_DOWN, ERR_UNKNOWN_TOPIC_OR_PARTITION } from './rdkafka/
 import type { KafkaEvent } from './rdkafka/event.ts'
 import type { Waiting } from './registry/lookup.ts'
 import type { TopicPartition } from './rdkafka/topic-partition-list.ts'
+import { Refusals } from './refusals.ts'
 import type { Program } from './scorer/program.ts'
 import type { PartitionStatus, Phase, Status } from './status.ts'
 import { type Assignment, readUntil, stalledMs, statusOf } from './supervisor/assignment.ts'
+import { checkTopics, isAnswered } from './topic-check.ts'
 import { type ServeEnd, WorkerThread } from './worker-thread.ts'
 
 const POLL_INTERVAL_MS = 10
@@ -58,6 +60,7 @@ export class Supervisor implements Status {
   private readonly idle: WorkerThread[] = []
   private readonly assignments = new Map<string, Assignment>()
   private readonly repeats = new RepeatFilter()
+  private readonly refusals: Refusals
   private decisionsPartitions = 0
   private deadLettersPartitions = 0
   /** Whether all connections are lost, so that no progress is nobody's fault here. */
@@ -74,6 +77,13 @@ export class Supervisor implements Status {
     this.version = options.versions
     this.program = options.program
     this.consumer = new Consumer(options.consumer)
+    this.refusals = new Refusals({
+      properties: options.consumer,
+      timeoutMs: options.worker.commits.timeoutMs,
+      log: options.log,
+      isAnswered: () => isAnswered(this.consumer, options.applicationsTopic),
+      onGiveUp: (error) => options.onFatal(error),
+    })
   }
 
   /** Starts workers, waits for the topics, joins the group. Resolves when the group is joined. */
@@ -99,7 +109,7 @@ export class Supervisor implements Status {
     const { library, module, worker } = this.options
     const thread = new WorkerThread(
       { library, module, program: this.program, settings: worker },
-      ({ level, message, fields }) => this.write(level, message, fields),
+      ({ level, message, fields }) => this.workerLog(level, message, fields),
       (message) => this.fail(`a worker broke down: ${message}`),
       (ids) => void this.bringSchemas(thread, ids),
     )
@@ -160,7 +170,8 @@ export class Supervisor implements Status {
     while (!this.isStopping()) {
       const missing = this.missing()
       if (missing === '') return
-      if (missing !== this.obstacle) this.log.warn(missing)
+      const told = missing === this.obstacle || missing === this.refusals.reason
+      if (!told) this.log.warn(missing)
       this.obstacle = missing
       await Bun.sleep(METADATA_PAUSE_MS)
     }
@@ -169,26 +180,16 @@ export class Supervisor implements Status {
   /** What keeps the worker from joining, or ''. */
   private missing(): string {
     const { decisionsTopic, deadLettersTopic } = this.options.worker.commits
-    const topics = [this.options.applicationsTopic, decisionsTopic, deadLettersTopic]
-    const partitions: number[] = []
-    for (const topic of topics) {
-      try {
-        const metadata = this.consumer.metadata(topic, METADATA_TIMEOUT_MS)
-        if (!metadata) return `topic ${topic} does not exist; "bun run topics" makes it`
-        partitions.push(metadata.partitions)
-      } catch (error) {
-        const brokers = this.options.consumer['bootstrap.servers']
-        const code = error instanceof OperatingError ? error.code : 'unknown'
-        return `waiting for a broker at ${brokers} (${code})`
-      }
+    const topics = {
+      applications: this.options.applicationsTopic,
+      decisions: decisionsTopic,
+      deadLetters: deadLettersTopic,
     }
-    const [applications, decisions, deadLetters] = partitions
-    if (decisions! < applications!) {
-      const due = `${applications} as ${topics[0]} has`
-      return `topic ${decisionsTopic} has ${decisions} partitions, it needs ${due}`
-    }
-    this.decisionsPartitions = decisions!
-    this.deadLettersPartitions = deadLetters!
+    const brokers = this.options.consumer['bootstrap.servers']
+    const check = checkTopics(this.consumer, this.refusals, topics, brokers)
+    if (check.missing !== undefined) return check.missing
+    this.decisionsPartitions = check.partitions.decisions
+    this.deadLettersPartitions = check.partitions.deadLetters
     return ''
   }
 
@@ -217,6 +218,7 @@ export class Supervisor implements Status {
         this.consumerError(event)
         break
       case 'log':
+        if (this.refusals.take('', event.message)) break
         this.write(levelOf(event.level), event.message, { facility: event.facility })
         break
       case 'stats':
@@ -234,7 +236,9 @@ export class Supervisor implements Status {
       this.fail(`the consumer cannot go on: ${event.message}`)
       return
     }
+    const isRefusal = this.refusals.take(event.name, event.message)
     if (event.code === ERR_ALL_BROKERS_DOWN) this.brokersLost()
+    if (isRefusal) return
     const hint =
       event.code === ERR_UNKNOWN_TOPIC_OR_PARTITION ? '; "bun run topics" makes the topics' : ''
     this.write('warn', event.message + hint, { code: event.name })
@@ -245,8 +249,8 @@ export class Supervisor implements Status {
     if (this.brokersDown || this.phase !== 'running') return
     this.brokersDown = true
     const brokers = this.options.consumer['bootstrap.servers']
-    this.obstacle = `no broker answers at ${brokers}`
-    this.log.warn(this.obstacle)
+    this.obstacle = this.refusals.reason || `no broker answers at ${brokers}`
+    if (this.refusals.reason === '') this.log.warn(this.obstacle)
     void this.waitForBrokers()
   }
 
@@ -261,9 +265,15 @@ export class Supervisor implements Status {
       }
     }
     this.brokersDown = false
+    this.refusals.accepted()
     if (this.isStopping()) return
     this.obstacle = ''
     this.log.info('a broker answers again')
+  }
+
+  private workerLog(level: LogLevel, message: string, fields: Record<string, unknown>): void {
+    const isRefusal = this.refusals.take(fields['code'], message)
+    if (!isRefusal) this.write(level, message, fields)
   }
 
   private write(level: LogLevel, message: string, fields: Record<string, unknown>): void {
@@ -277,6 +287,7 @@ export class Supervisor implements Status {
   private assign(partitions: readonly TopicPartition[]): void {
     const queues = partitions.map((partition) => this.consumer.takePartitionQueue(partition))
     this.consumer.assign(partitions)
+    this.refusals.clear()
     if (!this.isStopping()) {
       this.phase = 'running'
       this.obstacle = ''
@@ -346,7 +357,7 @@ export class Supervisor implements Status {
     const { topic, partition } = assignment
     assignment.restarts++
     const fields = { topic, partition, code: end.code, restarts: assignment.restarts }
-    this.log.error(fields, `the partition's worker failed: ${end.message}`)
+    this.workerLog('error', `the partition's worker failed: ${end.message}`, fields)
     if (end.fatal || assignment.restarts > RESTARTS_MAX) {
       this.fail(`partition ${partition} of ${topic} cannot be served: ${end.message}`)
       return false
@@ -418,6 +429,7 @@ export class Supervisor implements Status {
       await Bun.sleep(POLL_INTERVAL_MS)
     }
     clearInterval(this.poller)
+    this.refusals.close()
     this.consumer.destroy()
     this.phase = 'stopped'
     return true
@@ -438,16 +450,16 @@ export class Supervisor implements Status {
   }
 
   get model() {
-    return { name: this.program.modelName, hash: hex(this.program.modelHash) }
+    return { name: this.program.modelName, hash: this.program.modelHash.toHex() }
   }
 
   get challenger() {
     const { challenger } = this.program
-    return challenger && { name: challenger.modelName, hash: hex(challenger.modelHash) }
+    return challenger && { name: challenger.modelName, hash: challenger.modelHash.toHex() }
   }
 
   get policy() {
-    return { name: this.program.policyName, hash: hex(this.program.policyHash) }
+    return { name: this.program.policyName, hash: this.program.policyHash.toHex() }
   }
 
   get reasons() {
@@ -484,15 +496,4 @@ export class Supervisor implements Status {
 
 function keyOf({ topic, partition }: TopicPartition): string {
   return `${topic}/${partition}`
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
-}
-
-/** librdkafka's log levels are syslog's; what it calls an error it mostly mends by itself. */
-function levelOf(syslog: number): LogLevel {
-  if (syslog <= 2) return 'error'
-  if (syslog <= 4) return 'warn'
-  return syslog <= 6 ? 'info' : 'debug'
 }

@@ -38,6 +38,7 @@ const COLLECT_INTERVAL_MS = 15_000
 /** Pause between two looks for a schema's answer. */
 const SCHEMA_WAIT_MS = 2
 const TOO_LARGE = 'MSG_SIZE_TOO_LARGE'
+const NO_ACL = '_AUTHORIZATION_FAILED'
 /** A little below Kafka's default of max.message.bytes, 1,048,588: headers take room as well. */
 const BROKER_MESSAGE_BYTES = 1_040_000
 
@@ -395,6 +396,8 @@ export class PartitionLoop {
   /** Logs a failure and waits before the next try, ever longer; gives up after FAILURES_MAX. */
   private recover(error: unknown, next: string): void {
     if (!(error instanceof OperatingError) || error.kind === 'usage') throw error
+    // A missing ACL is not mended by trying again at once.
+    if (error.code.endsWith(NO_ACL)) throw error
     this.failures++
     if (error.code === TOO_LARGE) this.learnLetterLimit()
     this.largestLetterBytes = 0
@@ -419,5 +422,6 @@ export class PartitionLoop {
 }
 
 function isFatal(error: unknown): boolean {
-  return !(error instanceof OperatingError) || error.kind === 'fatal' || error.kind === 'usage'
+  if (!(error instanceof OperatingError) || error.code.endsWith(NO_ACL)) return true
+  return error.kind === 'fatal' || error.kind === 'usage'
 }
