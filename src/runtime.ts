@@ -5,7 +5,6 @@ import packageJson from '../package.json'
 import {
   type Config,
   type SettingName,
-  type Settings,
   challengerProperties,
   consumerProperties,
   producerProperties,
@@ -13,8 +12,9 @@ import {
 import { type SchemaVersion, loadSchemaFile } from './avro/schema-files.ts'
 import type { SchemaId } from './avro/schema-id.ts'
 import { idOfDecisions, useDecisionId, waitForDecisionId } from './decision-id.ts'
-import { messageOf, usageError } from './errors.ts'
+import { messageOf } from './errors.ts'
 import { makeApp } from './http/app.ts'
+import { serve } from './http/server.ts'
 import type { Log } from './log.ts'
 import { ModelHost } from './model-host.ts'
 import { MODULE_PATH, fromRoot } from './paths.ts'
@@ -109,7 +109,8 @@ export async function startRuntime(
     // What is wrong with it is logged: that must not keep the champion from starting.
     await models.challenge(challenger).catch(() => undefined)
   }
-  const server = listen(supervisor, models, settings)
+  const app = makeApp(supervisor, models, settings['http.token'])
+  const server = serve(app, settings['http.host'], settings['http.port'])
   const watchMs = settings['model.watch.interval.ms']
   if (watchMs > 0) models.watch(watchMs)
   const schemasMs = settings['schemas.watch.interval.ms']
@@ -181,16 +182,5 @@ function workerSettings(config: Config, group: string): WorkerSettings {
       commitRecords: settings['commit.records'],
       timeoutMs,
     },
-  }
-}
-
-function listen(supervisor: Supervisor, models: ModelHost, settings: Settings) {
-  const { 'http.host': hostname, 'http.port': port, 'http.token': token } = settings
-  const app = makeApp(supervisor, models, token)
-  try {
-    return Bun.serve({ fetch: app.fetch, hostname, port })
-  } catch (error) {
-    const what = `cannot listen on ${hostname} port ${port}: ${messageOf(error)}`
-    throw usageError('http', `${what} (http.host, http.port)`, error)
   }
 }

@@ -7,13 +7,24 @@ import type { ModelHost } from '../model-host.ts'
 import type { Status } from '../status.ts'
 import { challengerCounts } from '../metrics/challenger.ts'
 import { makeAdmin, makeChallengerAdmin } from './admin.ts'
+import { refuseOtherMethods } from './methods.ts'
 import { makeRegistry } from './metrics.ts'
+
+/** Nothing here is a page: no browser shall run, frame or guess anything. */
+const SECURITY_HEADERS = {
+  contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+  xFrameOptions: 'DENY',
+}
 
 /** @param token  bearer token for what changes state; '' refuses all that */
 export function makeApp(status: Status, models: ModelHost, token: string): Hono {
   const registry = makeRegistry(status, models)
   const app = new Hono()
-  app.use(secureHeaders())
+  app.use(secureHeaders(SECURITY_HEADERS))
+  app.use(async (c, next) => {
+    await next()
+    c.header('Cache-Control', 'no-store')
+  })
 
   /** Alive: every partition with lag makes progress. Kubernetes restarts the pod when not. */
   app.get('/livez', (c) => {
@@ -63,6 +74,8 @@ export function makeApp(status: Status, models: ModelHost, token: string): Hono 
     return c.body(await registry.metrics())
   })
 
+  const reading = ['/livez', '/readyz', '/healthz', '/metrics'].map((path) => [path, 'GET, HEAD'])
+  refuseOtherMethods(app, Object.fromEntries(reading))
   app.route('/model', makeAdmin(models, token))
   app.route('/challenger', makeChallengerAdmin(models, status, token))
 
