@@ -93,6 +93,12 @@ export const SETTINGS = {
     '',
     'transactional ids are prefix-group-topic-partition',
   ),
+  'trace.context': setting(
+    z.enum(['on', 'off']),
+    'off',
+    '',
+    "an application's trace context goes onto its decision",
+  ),
   'schemas.path': setting(text, 'schemas', 'folder', 'schema files, one folder a record'),
   'schemas.watch.interval.ms': setting(
     int(0, 3_600_000),

@@ -169,7 +169,11 @@ function workerSettings(config: Config, group: string): WorkerSettings {
     delivery: settings['delivery'],
     transactionalIdPrefix: `${settings['transactional.id.prefix']}-${group}`,
     inputBytes: settings['batch.bytes'],
-    loop: { batchRecords: settings['batch.records'], timeoutMs },
+    loop: {
+      batchRecords: settings['batch.records'],
+      timeoutMs,
+      traceContext: settings['trace.context'] === 'on',
+    },
     challenger: {
       topic: settings['topic.challenger'],
       producer: { ...challengerProperties(config), ...deliveryProperties(undefined) },

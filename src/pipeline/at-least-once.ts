@@ -34,8 +34,8 @@ export class AtLeastOnce implements Delivery {
 
   start(): void {}
 
-  produce(messages: number, count: number): void {
-    this.outbox.send(messages, count)
+  produce(messages: number, count: number, traces?: number[]): void {
+    this.outbox.send(messages, count, traces)
     this.produced += count
   }
 

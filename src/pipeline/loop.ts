@@ -15,6 +15,7 @@ import {
 import { ERR_PARTITION_EOF } from '../rdkafka/error.ts'
 import { addressOf } from '../rdkafka/memory.ts'
 import type { PartitionSource, SourceNotice } from '../rdkafka/partition-source.ts'
+import { TraceContext } from '../rdkafka/trace-context.ts'
 import type { Engine } from '../scorer/engine.ts'
 import { unknownIds } from '../scorer/schema-ids.ts'
 import { VALUE_DROPPED_HEADER, deadLetterHeaders, explainDeadLetter } from './dead-letter.ts'
@@ -45,6 +46,8 @@ const BROKER_MESSAGE_BYTES = 1_040_000
 export type LoopSettings = {
   batchRecords: number
   timeoutMs: number
+  /** Whether an application's trace context goes onto its decision. */
+  traceContext: boolean
 }
 
 export type LoopHooks = {
@@ -69,6 +72,7 @@ export class PartitionLoop {
   private messages: number
   private readonly challenger: Challenger
   private readonly tally: Tally
+  private readonly traceContext = new TraceContext()
   private collectedAtMs = Date.now()
   private failures = 0
   /** Messages of the turn, given back or not. */
@@ -241,7 +245,7 @@ export class PartitionLoop {
     counters.stage = 'produce'
     const result = engine.resultAt >> 2
     const decided = engine.u32[result + (RESULT_DECIDED >> 2)]!
-    if (decided > 0) delivery.produce(this.messages, decided)
+    if (decided > 0) delivery.produce(this.messages, decided, this.traces(from, count))
     if (this.deadCount() > 0) this.deadLetters(delivery, from, count)
     this.lap('produce', started)
     this.tally.addBatch(count)
@@ -293,6 +297,24 @@ export class PartitionLoop {
     counters.stage = 'decide'
     this.engine.decide(count)
     return true
+  }
+
+  /** Trace context of each decided record as native headers, or 0; undefined when none has one. */
+  private traces(from: number, count: number): number[] | undefined {
+    const { engine, source } = this
+    if (!this.settings.traceContext) return undefined
+    let traces: number[] | undefined
+    let decided = 0
+    for (let i = 0; i < count; i++) {
+      if (engine.u32[(engine.statusesAt >> 2) + i] !== 0) continue
+      const headers = this.traceContext.copy(source.message(from + i))
+      if (headers !== 0) {
+        traces ??= Array.from({ length: decided }, () => 0)
+      }
+      traces?.push(headers)
+      decided++
+    }
+    return traces
   }
 
   /** After all that the champion needs; what fails here is told by counters and the log alone. */

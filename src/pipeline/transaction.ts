@@ -29,9 +29,9 @@ export class Transaction implements Delivery {
     this.retry(() => this.outbox.producer.initTransactions(this.settings.timeoutMs))
   }
 
-  produce(messages: number, count: number): void {
+  produce(messages: number, count: number, traces?: number[]): void {
     this.begin()
-    this.outbox.send(messages, count)
+    this.outbox.send(messages, count, traces)
   }
 
   deadLetter(letter: Letter): void {

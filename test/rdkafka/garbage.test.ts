@@ -119,7 +119,7 @@ test.each(['exactly-once', 'at-least-once'])('%s', async (delivery) => {
       onEvent: () => {},
     }),
   }
-  const settings = { batchRecords: SIZE.records, timeoutMs: TIMEOUT_MS }
+  const settings = { batchRecords: SIZE.records, timeoutMs: TIMEOUT_MS, traceContext: true }
   const loop = new PartitionLoop(first, source, counters, makeDelivery, settings, hooks)
   expect(loop.run()).toBe('drained')
   expect(log).toEqual([])
