@@ -9,7 +9,7 @@ import { host, int, setting, text, topic } from './config/setting.ts'
 import { messageOf, usageError } from './errors.ts'
 import { nearest } from './nearest.ts'
 import type { Property } from './rdkafka/properties.ts'
-import { fileKeys, hide, isSecret, readSecret, secretOfFile } from './secrets.ts'
+import { fileKeys, hide, isSecret, secretFromFile, secretOfFile } from './secrets.ts'
 import { parseToml } from './toml.ts'
 
 /** Our own settings. The README's table is held against this one by a test. */
@@ -217,33 +217,14 @@ export function loadConfig(input: ConfigInput): Config {
     )
     for (const [key, value] of scopedLast) {
       const secret = secretOfFile(key)
-      if (secret === undefined) apply(config, names, key, value, origin.name)
-      else applyFile(config, names, { key, secret, path: value }, origin)
+      const given = secret === undefined ? value : secretFromFile(key, secret, origin)
+      apply(config, names, secret ?? key, given, origin.name)
       config.origins.set(secret ?? key, origin.name)
     }
   }
   checkTopics(config)
   checkRegistry(config)
   return config
-}
-
-/** A secret whose file a setting names. */
-function applyFile(
-  config: Config,
-  names: Names,
-  { key, secret, path }: { key: string; secret: string; path: unknown },
-  origin: Origin,
-): void {
-  if (origin.values.has(secret)) {
-    throw usageError(
-      'config',
-      `${secret} and ${key} are both set: one of them (from ${origin.name})`,
-    )
-  }
-  if (typeof path !== 'string' || path === '') {
-    throw usageError('config', `${key} must be the path of a file (from ${origin.name})`)
-  }
-  apply(config, names, secret, readSecret(path, key, origin.name), origin.name)
 }
 
 /** What cannot be decided must not come back, nor a challenger's decisions be the live ones. */

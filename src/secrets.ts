@@ -50,12 +50,33 @@ export function fileKeys(keys: readonly string[]): string[] {
 }
 
 /**
+ * A secret from the file that a setting names.
+ *
+ * @param origin  all that it sets, and how errors name it
+ * @throws OperatingError kind 'usage', code 'config'
+ */
+export function secretFromFile(
+  key: string,
+  secret: string,
+  { name, values }: { name: string; values: ReadonlyMap<string, unknown> },
+): string {
+  const path = values.get(key)
+  if (values.has(secret)) {
+    throw usageError('config', `${secret} and ${key} are both set: one of them (from ${name})`)
+  }
+  if (typeof path !== 'string' || path === '') {
+    throw usageError('config', `${key} must be the path of a file (from ${name})`)
+  }
+  return readSecret(path, key, name)
+}
+
+/**
  * Reads a secret; one line's end after it is no part of it.
  *
  * @param key  the setting that names the file, for the message
  * @throws OperatingError kind 'usage', code 'config', which does not tell what is in the file
  */
-export function readSecret(path: string, key: string, origin: string): string {
+function readSecret(path: string, key: string, origin: string): string {
   const fail = (why: string, cause?: unknown) =>
     usageError('config', `${key}: ${why} (from ${origin})`, cause)
   let text: string
