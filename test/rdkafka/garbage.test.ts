@@ -10,6 +10,7 @@ import { Challenger } from '../../src/pipeline/challenger.ts'
 import { PartitionLoop } from '../../src/pipeline/loop.ts'
 import { Outbox } from '../../src/pipeline/outbox.ts'
 import { Transaction } from '../../src/pipeline/transaction.ts'
+import { WantedSchemas } from '../../src/pipeline/wanted-schemas.ts'
 import { deliveryProperties } from '../../src/rdkafka/conf.ts'
 import { Consumer } from '../../src/rdkafka/consumer.ts'
 import { libraryPath, openLibrary } from '../../src/rdkafka/library.ts'
@@ -113,6 +114,7 @@ test.each(['exactly-once', 'at-least-once'])('%s', async (delivery) => {
       engines++
       return makeEngine()
     },
+    schemas: new WantedSchemas(() => {}),
     challenger: new Challenger('none', 0, counters, {
       log: () => {},
       makeProducer: () => new Producer(servers),
