@@ -79,7 +79,7 @@ export const SETTINGS = {
     int(1000, 3_600_000),
     60_000,
     'ms',
-    'a partition with lag and no progress for so long is unhealthy',
+    'a partition with lag and no progress for so long is begun anew',
   ),
   'workers.prestart': setting(
     int(0, 256),
@@ -415,14 +415,28 @@ function unknown(name: string, meant: string | undefined, origin: string) {
   return usageError('config', `${name} is no setting; ${help} (from ${origin})`)
 }
 
+/**
+ * A broker that hangs keeps its connections and says nothing: these tell soon that others lead its
+ * partitions now. librdkafka's own would take up to a minute, and five.
+ */
+const FAILOVER = {
+  'socket.timeout.ms': '10000',
+  'topic.metadata.refresh.interval.ms': '10000',
+}
+
 /** The consumer's properties: our defaults, then what was given, then what cannot be changed. */
 export function consumerProperties(config: Config): Record<string, string> {
   const given = config.consumer
-  // The next-generation protocol (KIP-848) assigns on the broker and takes no strategy.
-  const strategy: Record<string, string> =
-    given['group.protocol'] === 'consumer'
-      ? {}
-      : { 'partition.assignment.strategy': 'cooperative-sticky' }
+  // The next-generation protocol (KIP-848) assigns on the broker, which has these settings.
+  const isNextGeneration = given['group.protocol']?.toLowerCase() === 'consumer'
+  const strategy: Record<string, string> = isNextGeneration
+    ? {}
+    : {
+        'partition.assignment.strategy': 'cooperative-sticky',
+        // A member hears of a rebalance with its heartbeat: the default of 3000 is a gap of as long
+        // in the decisions of partitions that are handed over.
+        'heartbeat.interval.ms': '300',
+      }
   return {
     'group.id': 'loanstream',
     'auto.offset.reset': 'earliest',
@@ -433,6 +447,7 @@ export function consumerProperties(config: Config): Record<string, string> {
     // Each partition has its own queue, so this bounds memory per partition.
     'queued.min.messages': '20000',
     'queued.max.messages.kbytes': '16384',
+    ...FAILOVER,
     'socket.nagle.disable': 'true',
     // Tells how far a partition can be read, which health rests on.
     'statistics.interval.ms': '1000',
@@ -467,6 +482,7 @@ export function producerProperties(config: Config): Record<string, string> {
     'message.max.bytes': '1000000000',
     'queue.buffering.max.messages': '200000',
     'queue.buffering.max.kbytes': '131072',
+    ...FAILOVER,
     'socket.nagle.disable': 'true',
     ...config.producer,
   }

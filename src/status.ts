@@ -35,6 +35,8 @@ export interface Status {
   readonly policy: { name: string; hash: string }
   readonly reasons: readonly Reason[]
   readonly rebalances: number
+  /** Partitions found wedged and begun anew, by the stage they hung in. */
+  readonly wedged: ReadonlyMap<Stage, number>
   partitions(): PartitionStatus[]
   /** One a worker, for sums over the process. */
   counters(): readonly Counters[]

@@ -1,33 +1,27 @@
-// The supervisor: membership in the consumer group, and which worker serves which partition. It
-// runs on the main thread and never blocks for long: librdkafka is polled by timer, workers answer
-// by message, and a rebalance is acknowledged once the workers have let go.
+// The supervisor: the process's member of the consumer group, from joining to leaving. It runs on
+// the main thread and never blocks for long: librdkafka is polled by timer, workers answer by
+// message, and a rebalance is acknowledged once the workers have let go.
 
-import type { SchemaId } from './avro/schema-id.ts'
 import { OperatingError, assert, messageOf } from './errors.ts'
-import type { Log } from './log.ts'
-import { RepeatFilter, levelOf } from './log.ts'
-import { COMMAND_ABANDON, COMMAND_DRAIN, COMMAND_RUN, type Counters } from './metrics/counters.ts'
-import type { UnknownId } from './pipeline/wanted-schemas.ts'
-import type { LogLevel, WorkerSettings } from './protocol.ts'
+import { type Log, levelOf } from './log.ts'
+import type { Counters, Stage } from './metrics/counters.ts'
+import type { WorkerSettings } from './protocol.ts'
 import { Consumer } from './rdkafka/consumer.ts'
 import { ERR_ALL_BROKERS_DOWN, ERR_UNKNOWN_TOPIC_OR_PARTITION } from './rdkafka/error.ts'
 import type { KafkaEvent } from './rdkafka/event.ts'
-import type { Waiting } from './registry/lookup.ts'
 import type { TopicPartition } from './rdkafka/topic-partition-list.ts'
 import { Refusals } from './refusals.ts'
 import type { Program } from './scorer/program.ts'
 import type { PartitionStatus, Phase, Status } from './status.ts'
-import { type Assignment, readUntil, stalledMs, statusOf } from './supervisor/assignment.ts'
-import { checkTopics, isAnswered } from './topic-check.ts'
-import { type ServeEnd, WorkerThread } from './worker-thread.ts'
+import { EventLog } from './supervisor/event-log.ts'
+import { Membership } from './supervisor/membership.ts'
+import { ProgressWatch, noteStableEnd, statusOf } from './supervisor/progress.ts'
+import { type BringSchemas, SchemaRequests } from './supervisor/schema-requests.ts'
+import { METADATA_PAUSE_MS, Topics } from './supervisor/topics.ts'
+import { WorkerPool } from './supervisor/worker-pool.ts'
 
 const POLL_INTERVAL_MS = 10
-/** Longest that asking for metadata may hold up the main thread, and pause between tries. */
-const METADATA_TIMEOUT_MS = 100
-const METADATA_PAUSE_MS = 500
-/** Restarts of a partition without progress between them, before the process gives up. */
-const RESTARTS_MAX = 5
-const RESTART_PAUSE_FIRST_MS = 500
+const WATCH_INTERVAL_MS = 500
 
 export type SupervisorOptions = {
   program: Program
@@ -41,8 +35,7 @@ export type SupervisorOptions = {
   shutdownTimeoutMs: number
   progressTimeoutMs: number
   log: Log
-  /** Brings schemas that records name by a registry's ids; returns those that there are not. */
-  bringSchemas?: ((ids: SchemaId[], waiting: Waiting) => Promise<UnknownId[]>) | undefined
+  bringSchemas?: BringSchemas | undefined
   /** Called once when the process must not go on. */
   onFatal(error: Error): void
 }
@@ -55,43 +48,65 @@ export class Supervisor implements Status {
   readonly version: Status['version']
   private readonly options: SupervisorOptions
   private readonly log: Log
-  private readonly consumer: Consumer
-  private readonly threads: WorkerThread[] = []
-  private readonly idle: WorkerThread[] = []
-  private readonly assignments = new Map<string, Assignment>()
-  private readonly repeats = new RepeatFilter()
+  private readonly events: EventLog
   private readonly refusals: Refusals
-  private decisionsPartitions = 0
-  private deadLettersPartitions = 0
+  private readonly consumer: Consumer
+  private readonly topics: Topics
+  private readonly pool: WorkerPool
+  private readonly membership: Membership
+  private readonly schemaRequests: SchemaRequests
+  private readonly watch: ProgressWatch
+  private readonly stallMsMax: number
   /** Whether all connections are lost, so that no progress is nobody's fault here. */
   private brokersDown = false
-  private program: Program
-  private programNumber = 0
-  /** Number of the last program with a challenger. */
-  private challengerNumber = 0
-  private poller: ReturnType<typeof setInterval> | undefined
+  private readonly timers: ReturnType<typeof setInterval>[] = []
 
   constructor(options: SupervisorOptions) {
+    const { consumer, worker, log, applicationsTopic: applications } = options
     this.options = options
-    this.log = options.log
+    this.log = log
     this.version = options.versions
-    this.program = options.program
-    this.consumer = new Consumer(options.consumer)
+    this.consumer = new Consumer(consumer)
     this.refusals = new Refusals({
-      properties: options.consumer,
-      timeoutMs: options.worker.commits.timeoutMs,
-      log: options.log,
-      isAnswered: () => isAnswered(this.consumer, options.applicationsTopic),
+      properties: consumer,
+      timeoutMs: worker.commits.timeoutMs,
+      log,
+      isAnswered: () => this.topics.answers(),
       onGiveUp: (error) => options.onFatal(error),
     })
+    this.events = new EventLog(log, this.refusals)
+    const { decisionsTopic: decisions, deadLettersTopic: deadLetters } = worker.commits
+    const names = { applications, decisions, deadLetters }
+    this.topics = new Topics(this.consumer, worker.producer, names, log, this.refusals)
+    const fail = (message: string, cause?: unknown) => this.fail(message, cause)
+    this.pool = new WorkerPool(options.program, options, this.events, fail, (thread, ids) => {
+      void this.schemaRequests.answer(thread, ids)
+    })
+    const { pool, topics } = this
+    const context = { consumer: this.consumer, pool, log, events: this.events, topics, fail }
+    this.membership = new Membership(context, options.shutdownTimeoutMs)
+    this.schemaRequests = new SchemaRequests(options.bringSchemas, {
+      membership: this.membership,
+      log,
+      isStopping: () => this.isStopping(),
+      fail,
+    })
+    // What is decided may wait that long for its commit.
+    const stallMsMax = options.progressTimeoutMs + worker.commits.commitIntervalMs
+    this.watch = new ProgressWatch(stallMsMax, this.membership, log)
+    this.stallMsMax = stallMsMax
+  }
+
+  /** Why the process is not ready, or '' when it is. */
+  get notReady(): string {
+    return this.obstacle || this.topics.tooFew || this.schemaRequests.delay
   }
 
   /** Starts workers, waits for the topics, joins the group. Resolves when the group is joined. */
   async start(): Promise<void> {
-    this.poller = setInterval(() => this.poll(), POLL_INTERVAL_MS)
-    const threads = Array.from({ length: this.options.prestart }, () => this.startThread())
-    this.idle.push(...threads)
-    await Promise.all(threads.map((thread) => thread.ready))
+    this.timers.push(setInterval(() => this.poll(), POLL_INTERVAL_MS))
+    this.timers.push(setInterval(() => this.watchProgress(), WATCH_INTERVAL_MS))
+    await this.pool.prestart(this.options.prestart)
     if (this.isStopping()) return
     this.phase = 'waiting'
     await this.waitForTopics()
@@ -105,92 +120,29 @@ export class Supervisor implements Status {
     return this.phase === 'stopping' || this.phase === 'stopped'
   }
 
-  private startThread(): WorkerThread {
-    const { library, module, worker } = this.options
-    const thread = new WorkerThread(
-      { library, module, program: this.program, settings: worker },
-      ({ level, message, fields }) => this.workerLog(level, message, fields),
-      (message) => this.fail(`a worker broke down: ${message}`),
-      (ids) => void this.bringSchemas(thread, ids),
-    )
-    thread.ready.catch((error: unknown) => this.fail(`a worker did not start: ${messageOf(error)}`))
-    // It starts with this very program.
-    thread.counters.programWanted = this.programNumber
-    thread.counters.programUsed = this.programNumber
-    thread.counters.startChallenger(this.challengerNumber)
-    this.threads.push(thread)
-    return thread
-  }
-
-  // ---- Program
-
   /**
    * Has every worker go on with another program, each at its next batch.
    *
    * @returns when all that serve a partition use it
    */
   async replaceProgram(program: Program): Promise<void> {
-    this.program = program
-    const number = ++this.programNumber
-    if (program.challenger) this.challengerNumber = number
-    for (const thread of this.threads) thread.replaceProgram(number, program)
-    for (const { queue } of this.assignments.values()) this.consumer.wakeQueue(queue as never)
-    const isBehind = ({ thread }: Assignment) => thread.counters.programUsed < number
-    while ([...this.assignments.values()].some(isBehind) && !this.isStopping()) await Bun.sleep(1)
+    const number = this.pool.replaceProgram(program)
+    this.membership.wake()
+    const isBehind = () =>
+      this.membership.all().some(({ thread }) => thread.counters.programUsed < number)
+    while (isBehind() && !this.isStopping()) await Bun.sleep(1)
   }
-
-  // ---- Schemas
-
-  /** Has the registry asked for what a worker waits for, for as long as it has its partition. */
-  private async bringSchemas(thread: WorkerThread, ids: SchemaId[]): Promise<void> {
-    const assignment = [...this.assignments.values()].find((it) => it.thread === thread)
-    if (!assignment) return
-    const { topic, partition } = assignment
-    const waiting: Waiting = {
-      isWanted: () => this.assignments.get(keyOf(assignment)) === assignment && !this.isStopping(),
-      onDelay: (why) => {
-        assignment.waitsFor = why
-        this.write('warn', `partition ${partition} of ${topic} waits: ${why}`, {})
-      },
-    }
-    try {
-      thread.tellUnknown((await this.options.bringSchemas?.(ids, waiting)) ?? [])
-    } catch (error) {
-      this.fail(`schemas of the registry cannot be used: ${messageOf(error)}`, error)
-    }
-    if (assignment.waitsFor === '') return
-    assignment.waitsFor = ''
-    this.log.info({ topic, partition }, 'the registry answers again')
-  }
-
-  // ---- Topics
 
   /** Waits until a broker answers and all three topics are there, saying what it waits for. */
   private async waitForTopics(): Promise<void> {
     while (!this.isStopping()) {
-      const missing = this.missing()
+      const missing = this.topics.missing()
       if (missing === '') return
       const told = missing === this.obstacle || missing === this.refusals.reason
       if (!told) this.log.warn(missing)
       this.obstacle = missing
       await Bun.sleep(METADATA_PAUSE_MS)
     }
-  }
-
-  /** What keeps the worker from joining, or ''. */
-  private missing(): string {
-    const { decisionsTopic, deadLettersTopic } = this.options.worker.commits
-    const topics = {
-      applications: this.options.applicationsTopic,
-      decisions: decisionsTopic,
-      deadLetters: deadLettersTopic,
-    }
-    const brokers = this.options.consumer['bootstrap.servers']
-    const check = checkTopics(this.consumer, this.refusals, topics, brokers)
-    if (check.missing !== undefined) return check.missing
-    this.decisionsPartitions = check.partitions.decisions
-    this.deadLettersPartitions = check.partitions.deadLetters
-    return ''
   }
 
   // ---- Events
@@ -212,20 +164,24 @@ export class Supervisor implements Status {
       case 'rebalance':
         this.rebalances++
         if (event.assign) this.assign(event.partitions)
-        else void this.revoke(event.partitions)
+        else void this.membership.revoke(event.partitions)
         break
       case 'error':
         this.consumerError(event)
         break
       case 'log':
-        if (this.refusals.take('', event.message)) break
-        this.write(levelOf(event.level), event.message, { facility: event.facility })
+        this.events.write(levelOf(event.level), event.message, { facility: event.facility })
         break
       case 'stats':
-        this.watchLag(event.stableEnds)
+        for (const { stableEnd, ...partition } of event.stableEnds) {
+          const assignment = this.membership.get(partition)
+          if (assignment) noteStableEnd(assignment, stableEnd)
+        }
         break
       case 'commit':
-        if (event.code !== 0) this.write('warn', `offsets not committed: ${event.message}`, {})
+        if (event.code !== 0) {
+          this.events.write('warn', `offsets not committed: ${event.message}`, {})
+        }
         break
       default:
     }
@@ -241,7 +197,7 @@ export class Supervisor implements Status {
     if (isRefusal) return
     const hint =
       event.code === ERR_UNKNOWN_TOPIC_OR_PARTITION ? '; "bun run topics" makes the topics' : ''
-    this.write('warn', event.message + hint, { code: event.name })
+    this.events.write('warn', event.message + hint, { code: event.name })
   }
 
   /** Not ready until a broker answers again. */
@@ -255,15 +211,9 @@ export class Supervisor implements Status {
   }
 
   private async waitForBrokers(): Promise<void> {
-    while (!this.isStopping()) {
+    do {
       await Bun.sleep(METADATA_PAUSE_MS)
-      try {
-        this.consumer.metadata(this.options.applicationsTopic, METADATA_TIMEOUT_MS)
-        break
-      } catch {
-        // Still gone.
-      }
-    }
+    } while (!this.isStopping() && !this.topics.answers())
     this.brokersDown = false
     this.refusals.accepted()
     if (this.isStopping()) return
@@ -271,140 +221,19 @@ export class Supervisor implements Status {
     this.log.info('a broker answers again')
   }
 
-  private workerLog(level: LogLevel, message: string, fields: Record<string, unknown>): void {
-    const isRefusal = this.refusals.take(fields['code'], message)
-    if (!isRefusal) this.write(level, message, fields)
-  }
-
-  private write(level: LogLevel, message: string, fields: Record<string, unknown>): void {
-    const repeated = this.repeats.check(message)
-    if (repeated === undefined) return
-    this.log[level](repeated > 0 ? { ...fields, repeated } : fields, message)
-  }
-
-  // ---- Assignment
-
   private assign(partitions: readonly TopicPartition[]): void {
-    const queues = partitions.map((partition) => this.consumer.takePartitionQueue(partition))
-    this.consumer.assign(partitions)
+    this.membership.assign(partitions)
     this.refusals.clear()
-    if (!this.isStopping()) {
-      this.phase = 'running'
-      this.obstacle = ''
-      this.checkPartitionCounts(partitions)
-    }
-    for (const [i, { topic, partition }] of partitions.entries()) {
-      const thread = this.idle.pop() ?? this.startThread()
-      const { counters } = thread
-      counters.set('firstOffset', -1)
-      counters.set('position', -1)
-      counters.set('committed', -1)
-      counters.set('endReached', -1)
-      counters.set('firstDecisionAtMs', 0)
-      counters.set('assignedAtMs', Date.now())
-      counters.set('progressAtMs', Date.now())
-      counters.stage = 'starting'
-      counters.command = COMMAND_RUN
-      const assignment: Assignment = {
-        topic,
-        partition,
-        thread,
-        caughtUpAtMs: Date.now(),
-        queue: queues[i]!,
-        restarts: 0,
-        waitsFor: '',
-        released: Promise.resolve(),
-      }
-      assignment.released = this.serve(assignment)
-      this.assignments.set(keyOf(assignment), assignment)
-    }
-    this.log.info({ partitions: partitions.map((p) => p.partition) }, 'partitions assigned')
+    if (this.isStopping()) return
+    this.phase = 'running'
+    this.obstacle = ''
   }
 
-  /** Topics may have grown since the start. */
-  private checkPartitionCounts(partitions: readonly TopicPartition[]): void {
-    const isNew = partitions.some(({ partition }) => partition >= this.decisionsPartitions)
-    const missing = isNew ? this.missing() : ''
-    if (missing !== '') this.fail(missing)
-  }
-
-  /** Has a worker serve the partition, again after a failure, until it is told to let go. */
-  private async serve(assignment: Assignment): Promise<void> {
-    const { thread, queue, topic, partition } = assignment
-    await thread.ready
-    for (;;) {
-      const records = thread.counters.get('records')
-      // A command may have come while the worker started or paused.
-      if (thread.counters.command !== COMMAND_RUN) return
-      const end = await thread.serve({
-        consumer: this.consumer.pointer,
-        queue,
-        topic,
-        partition,
-        deadLettersPartitions: this.deadLettersPartitions,
-      })
-      if (end.end !== 'failed') return
-      if (thread.counters.get('records') > records) assignment.restarts = 0
-      if (!(await this.mayRestart(assignment, end))) return
-    }
-  }
-
-  /** Pauses before a restart; false, and the end of the process, when none would help. */
-  private async mayRestart(
-    assignment: Assignment,
-    end: Extract<ServeEnd, { end: 'failed' }>,
-  ): Promise<boolean> {
-    const { topic, partition } = assignment
-    assignment.restarts++
-    const fields = { topic, partition, code: end.code, restarts: assignment.restarts }
-    this.workerLog('error', `the partition's worker failed: ${end.message}`, fields)
-    if (end.fatal || assignment.restarts > RESTARTS_MAX) {
-      this.fail(`partition ${partition} of ${topic} cannot be served: ${end.message}`)
-      return false
-    }
-    await Bun.sleep(RESTART_PAUSE_FIRST_MS * 2 ** (assignment.restarts - 1))
-    return true
-  }
-
-  /** Has the workers let go, then acknowledges; until then the group waits for this member. */
-  private async revoke(partitions: readonly TopicPartition[]): Promise<void> {
-    const lost = this.consumer.isAssignmentLost()
-    const numbers = partitions.map((p) => p.partition)
-    this.log.info({ partitions: numbers, lost }, 'partitions revoked')
-    const revoked = partitions.map((partition) => this.assignments.get(keyOf(partition)))
-    const leaving = revoked.filter((assignment) => assignment !== undefined)
-    for (const assignment of leaving) {
-      this.command(assignment, lost ? COMMAND_ABANDON : COMMAND_DRAIN)
-    }
-    const { shutdownTimeoutMs } = this.options
-    const late = setTimeout(() => {
-      // A worker that cannot finish in time gives up; the next owner reads the batch again.
-      for (const assignment of leaving) this.command(assignment, COMMAND_ABANDON)
-    }, shutdownTimeoutMs / 2)
-    const wedged = setTimeout(() => {
-      const stages = leaving.map((a) => `${a.partition}: ${a.thread.counters.stage}`).join(', ')
-      this.fail(`revoked partitions were not let go in ${shutdownTimeoutMs} ms (${stages})`)
-    }, shutdownTimeoutMs)
-    await Promise.all(leaving.map((assignment) => assignment.released))
-    clearTimeout(late)
-    clearTimeout(wedged)
-    try {
-      this.consumer.unassign(partitions)
-    } catch (error) {
-      this.write('warn', messageOf(error), {})
-    }
-    for (const assignment of leaving) {
-      this.consumer.destroyQueue(assignment.queue as never)
-      this.assignments.delete(keyOf(assignment))
-      assignment.thread.counters.stage = 'idle'
-      this.idle.push(assignment.thread)
-    }
-  }
-
-  private command(assignment: Assignment, command: number): void {
-    const { counters } = assignment.thread
-    if (counters.command < command) counters.command = command
-    this.consumer.wakeQueue(assignment.queue as never)
+  /** When no broker answers, nothing of ours can be mended. */
+  private watchProgress(): void {
+    if (this.phase !== 'running' || this.brokersDown) return
+    // Who leads what may have changed unnoticed: a broker that hangs says nothing.
+    if (this.watch.look()) this.topics.refreshLeaders()
   }
 
   // ---- End
@@ -421,15 +250,22 @@ export class Supervisor implements Status {
     this.phase = 'stopping'
     this.obstacle = 'stopping'
     const deadline = Date.now() + this.options.shutdownTimeoutMs
-    for (const assignment of this.assignments.values()) this.command(assignment, COMMAND_DRAIN)
-    if (joined) this.consumer.startClosing()
-    while (joined && !(this.consumer.isClosed() && this.assignments.size === 0)) {
+    this.membership.drain()
+    try {
+      if (joined) this.consumer.startClosing()
+    } catch (error) {
+      // A static member whose place another has taken is out already, and its workers are fenced.
+      this.log.warn(messageOf(error))
+      return false
+    }
+    while (joined && !(this.consumer.isClosed() && this.membership.size === 0)) {
       if (Date.now() > deadline) return false
       this.poll()
       await Bun.sleep(POLL_INTERVAL_MS)
     }
-    clearInterval(this.poller)
+    for (const timer of this.timers) clearInterval(timer)
     this.refusals.close()
+    this.topics.close()
     this.consumer.destroy()
     this.phase = 'stopped'
     return true
@@ -441,59 +277,36 @@ export class Supervisor implements Status {
 
   // ---- Status
 
-  get notReady(): string {
-    if (this.obstacle !== '') return this.obstacle
-    const waiting = [...this.assignments.values()].find(({ waitsFor }) => waitsFor !== '')
-    return waiting
-      ? `partition ${waiting.partition} of ${waiting.topic} waits: ${waiting.waitsFor}`
-      : ''
-  }
-
   get model() {
-    return { name: this.program.modelName, hash: this.program.modelHash.toHex() }
+    const { modelName, modelHash } = this.pool.program
+    return { name: modelName, hash: modelHash.toHex() }
   }
 
   get challenger() {
-    const { challenger } = this.program
+    const { challenger } = this.pool.program
     return challenger && { name: challenger.modelName, hash: challenger.modelHash.toHex() }
   }
 
   get policy() {
-    return { name: this.program.policyName, hash: this.program.policyHash.toHex() }
+    const { policyName, policyHash } = this.pool.program
+    return { name: policyName, hash: policyHash.toHex() }
   }
 
   get reasons() {
-    return this.program.reasons
+    return this.pool.program.reasons
+  }
+
+  get wedged(): ReadonlyMap<Stage, number> {
+    return this.watch.wedged
   }
 
   counters(): readonly Counters[] {
-    return this.threads.map((thread) => thread.counters)
+    return this.pool.counters()
   }
 
   partitions(): PartitionStatus[] {
-    const statuses = [...this.assignments.values()].map((assignment): PartitionStatus => {
-      const { high } = this.consumer.watermarks(assignment)
-      const status = statusOf(assignment, high)
-      const mayStall = status.lag === 0 || this.brokersDown || status.waitsFor !== ''
-      const healthy = mayStall || stalledMs(assignment) <= this.options.progressTimeoutMs
-      return { ...status, healthy }
-    })
+    const stallMsMax = this.brokersDown ? Infinity : this.stallMsMax
+    const statuses = this.membership.all().map((a) => statusOf(a, this.consumer, stallMsMax))
     return statuses.sort((a, b) => a.partition - b.partition)
   }
-
-  /**
-   * Sees which partitions have read all that can be read. The high watermark does not tell: records
-   * of a transaction that is still open lie below it.
-   */
-  private watchLag(stableEnds: Extract<KafkaEvent, { type: 'stats' }>['stableEnds']): void {
-    for (const { stableEnd, ...partition } of stableEnds) {
-      const assignment = this.assignments.get(keyOf(partition))
-      if (!assignment) continue
-      if (readUntil(assignment) >= stableEnd) assignment.caughtUpAtMs = Date.now()
-    }
-  }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic}/${partition}`
 }

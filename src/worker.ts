@@ -3,7 +3,7 @@
 
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { OperatingError, assert, messageOf } from './errors.ts'
-import { COMMAND_ABANDON, Counters } from './metrics/counters.ts'
+import { COMMAND_ABANDON, COMMAND_RESTART, Counters } from './metrics/counters.ts'
 import { AtLeastOnce } from './pipeline/at-least-once.ts'
 import { Challenger } from './pipeline/challenger.ts'
 import type { Delivery } from './pipeline/delivery.ts'
@@ -174,11 +174,16 @@ function makeDelivery(
   const commits = { ...worker.commits, deadLettersPartitions }
   const outbox = new Outbox(producer, partition, commits, {
     onEvent: (event) => logEvent(event, topic, partition),
-    isAbandoned: () => shared.command === COMMAND_ABANDON,
+    isInterrupted: () => isInterruption(shared.command),
   })
   return exactlyOnce
     ? new Transaction(outbox, source, commits)
     : new AtLeastOnce(outbox, source, commits)
+}
+
+/** Commands that wait for nothing more from the broker. */
+function isInterruption(command: number): boolean {
+  return command === COMMAND_ABANDON || command === COMMAND_RESTART
 }
 
 function logEvent(event: KafkaEvent, topic: string, partition: number, client = 'producer'): void {

@@ -110,6 +110,6 @@ function takeAll(source: PartitionSource, records: readonly Uint8Array[]): Round
     round.fetch += t1 - t0
     round.release += Bun.nanoseconds() - t2
   }
-  source.rewind(0, 10_000)
+  source.seek(0, 10_000)
   return round
 }

@@ -8,6 +8,7 @@ import {
   type Counters,
   DEAD_LETTER_CLASSES,
   OUTCOMES,
+  STAGES,
   TIMED,
   type Timed,
 } from '../metrics/counters.ts'
@@ -59,6 +60,10 @@ function addPipeline(registry: Registry, status: Status): void {
   }
   addCounter(registry, 'loan_rebalances_total', 'Rebalances of the consumer group.', () =>
     single(status.rebalances),
+  )
+  const help = 'Partitions without progress that were begun anew, by the stage they hung in.'
+  addCounter(registry, 'loan_wedged_total', help, () =>
+    STAGES.map((stage) => ({ labels: { stage }, value: status.wedged.get(stage) ?? 0 })),
   )
   addGauge(registry, 'loan_workers', 'Worker threads, idle ones included.', () =>
     single(status.counters().length),

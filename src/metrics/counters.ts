@@ -5,8 +5,9 @@
 // Numbers are f64, aligned: one machine store each, so a reader never sees half of one.
 
 /** What a worker is doing: the stage of the data path, named in health and metrics. */
-const STAGES = [
+export const STAGES = [
   'idle',
+  'waiting',
   'starting',
   'fetch',
   'gather',
@@ -105,10 +106,12 @@ const CONTROL_BYTES = 16
 
 /** What the main thread asks of a worker's loop. Higher numbers override lower ones. */
 export const COMMAND_RUN = 0
+/** Give up what is not committed and begin anew. */
+export const COMMAND_RESTART = 1
 /** Finish the batch, commit, let go. */
-export const COMMAND_DRAIN = 1
+export const COMMAND_DRAIN = 2
 /** The partition is another's: abort, let go. */
-export const COMMAND_ABANDON = 2
+export const COMMAND_ABANDON = 3
 
 export class Counters {
   readonly buffer: SharedArrayBuffer

@@ -8,6 +8,7 @@ import { OperatingError, assert, messageOf } from '../errors.ts'
 import {
   COMMAND_ABANDON,
   COMMAND_DRAIN,
+  COMMAND_RESTART,
   COMMAND_RUN,
   type Counters,
   type Timed,
@@ -21,6 +22,7 @@ import { unknownIds } from '../scorer/schema-ids.ts'
 import { VALUE_DROPPED_HEADER, deadLetterHeaders, explainDeadLetter } from './dead-letter.ts'
 import type { Challenger } from './challenger.ts'
 import type { Delivery } from './delivery.ts'
+import { LetterLimit } from './letter-limit.ts'
 import { Tally } from './tally.ts'
 import type { WantedSchemas } from './wanted-schemas.ts'
 
@@ -36,12 +38,12 @@ const BACKOFF_STEP_MS = 20
  * 30 MB of them gather in every thread before it collects by itself.
  */
 const COLLECT_INTERVAL_MS = 15_000
+/** First turn of asking for the group's offset. */
+const ASK_FIRST_MS = 1000
 /** Pause between two looks for a schema's answer. */
 const SCHEMA_WAIT_MS = 2
 const TOO_LARGE = 'MSG_SIZE_TOO_LARGE'
 const NO_ACL = '_AUTHORIZATION_FAILED'
-/** A little below Kafka's default of max.message.bytes, 1,048,588: headers take room as well. */
-const BROKER_MESSAGE_BYTES = 1_040_000
 
 export type LoopSettings = {
   batchRecords: number
@@ -59,8 +61,8 @@ export type LoopHooks = {
   schemas: WantedSchemas
 }
 
-/** How a loop ended: all committed, or given up because the partition was lost. */
-export type LoopEnd = 'drained' | 'abandoned'
+/** How a loop ended: all committed, given up as the partition was lost, or to be begun anew. */
+export type LoopEnd = 'drained' | 'abandoned' | 'restart'
 
 export class PartitionLoop {
   private engine: Engine
@@ -75,12 +77,11 @@ export class PartitionLoop {
   private readonly traceContext = new TraceContext()
   private collectedAtMs = Date.now()
   private failures = 0
+  /** Committed offset when all earlier owners had been fenced; negative when there was none. */
+  private startOffset = -1
   /** Messages of the turn, given back or not. */
   private taken = 0
-  /** Bytes of key and value up to which dead letters go whole; learnt when one is refused. */
-  private letterBytesMax = Number.POSITIVE_INFINITY
-  /** The largest that was sent whole since the last commit. */
-  private largestLetterBytes = 0
+  private readonly letterLimit = new LetterLimit()
 
   constructor(
     engine: Engine,
@@ -115,10 +116,11 @@ export class PartitionLoop {
       try {
         delivery = this.makeDelivery()
         delivery.start()
-        this.rewind()
+        if (counters.command === COMMAND_RUN) this.rewind()
         return this.serve(delivery)
       } catch (error) {
         if (counters.command === COMMAND_ABANDON) return 'abandoned'
+        if (counters.command === COMMAND_RESTART) return 'restart'
         this.recover(error, 'the producer is made anew')
       } finally {
         delivery?.close()
@@ -142,10 +144,13 @@ export class PartitionLoop {
           this.commit(delivery, true)
           return 'drained'
         }
+        // The next producer fences this one, which ends its transaction: no time to lose with it.
+        if (command === COMMAND_RESTART) return 'restart'
         this.step(delivery)
       } catch (error) {
         if (isFatal(error)) throw error
         if (counters.command === COMMAND_ABANDON) continue
+        if (counters.command === COMMAND_RESTART) continue
         counters.stage = 'abort'
         counters.add('aborts', 1)
         delivery.abort()
@@ -203,6 +208,7 @@ export class PartitionLoop {
       while (done < taken) {
         const count = this.gather(done, taken)
         if (count === 0) this.notice(source.notice(done))
+        else if (!this.isDue(source.recordOffset(done))) break
         else if (!this.decide(delivery, done, count)) break
         records += count
         const next = done + Math.max(1, count)
@@ -215,6 +221,23 @@ export class PartitionLoop {
     return records
   }
 
+  /**
+   * Whether reading may begin with this record. Not when its outcome was committed meanwhile:
+   * 1. The partition is assigned; librdkafka asks for the committed offset and starts to fetch.
+   * 2. The owner before, slow but not fenced yet, commits a last transaction.
+   * 3. Our producer is initialised: from here on the owner before is fenced.
+   */
+  private isDue(recordOffset: number): boolean {
+    const { counters, source, startOffset } = this
+    if (counters.get('firstOffset') >= 0) return true
+    if (recordOffset < startOffset) {
+      source.seek(startOffset, this.settings.timeoutMs)
+      return false
+    }
+    counters.set('firstOffset', recordOffset)
+    return true
+  }
+
   private gather(from: number, until: number): number {
     const { counters, engine, source } = this
     counters.stage = 'gather'
@@ -224,7 +247,6 @@ export class PartitionLoop {
       const first = source.gatherOffsets(from, count)
       if (first >= 0) engine.setFirstOffset(BigInt(first))
       else engine.useOffsets()
-      if (counters.get('firstOffset') < 0) counters.set('firstOffset', source.recordOffset(from))
       this.lap('gather', started)
     }
     return count
@@ -335,29 +357,11 @@ export class PartitionLoop {
       const letter = explainDeadLetter(engine, i, valueBytes, why)
       const recordOffset = source.recordOffset(from + i)
       const headers = deadLetterHeaders(letter, source.topic, source.partition, recordOffset)
-      const bytes = valueBytes + source.keyBytes(from + i)
-      const withValue = bytes <= this.letterBytesMax
-      if (withValue) this.largestLetterBytes = Math.max(this.largestLetterBytes, bytes)
-      else headers.push([VALUE_DROPPED_HEADER, String(valueBytes)])
+      const withValue = this.letterLimit.takes(valueBytes + source.keyBytes(from + i))
+      if (!withValue) headers.push([VALUE_DROPPED_HEADER, String(valueBytes)])
       delivery.deadLetter({ message: source.message(from + i), headers, withValue })
       this.tally.addDeadLetter(letter.class)
     }
-  }
-
-  /**
-   * The broker refused a record for its size. Decisions are small, so it was a dead letter: from
-   * now on those as large go without their value, which the input topic still holds. Where the
-   * broker's limit lies is not told; the next try is its default, and then half of what was
-   * refused.
-   */
-  private learnLetterLimit(): void {
-    const refused = this.largestLetterBytes
-    if (refused === 0) return
-    this.letterBytesMax =
-      refused > BROKER_MESSAGE_BYTES ? BROKER_MESSAGE_BYTES : Math.floor(refused / 2)
-    const { topic, partition } = this.source
-    const fields = { topic, partition, refused_bytes: refused, limit_bytes: this.letterBytesMax }
-    this.hooks.log('error', 'dead letters beyond the limit go without their value', fields)
   }
 
   private commit(delivery: Delivery, all: boolean): void {
@@ -368,7 +372,7 @@ export class PartitionLoop {
     if (nextOffset < 0) return
     this.lap('commit', started)
     this.failures = 0
-    this.largestLetterBytes = 0
+    this.letterLimit.clear()
     this.tally.moveTo(counters)
     counters.add('commits', 1)
     counters.set('committed', nextOffset)
@@ -405,14 +409,43 @@ export class PartitionLoop {
     }
   }
 
-  /** Back to the committed offset, or to the first one read when nothing is committed yet. */
+  /**
+   * Back to the committed offset, or to the first one read when nothing is committed yet. Before
+   * anything was read, only sees from where on to read.
+   */
   private rewind(): void {
-    const firstOffset = this.counters.get('firstOffset')
-    if (firstOffset < 0) return
-    this.counters.stage = 'rewind'
+    const { counters, source } = this
+    const { timeoutMs } = this.settings
+    counters.stage = 'rewind'
     this.tally.clear()
-    const offset = this.source.rewind(firstOffset, this.settings.timeoutMs)
-    this.counters.set('position', offset)
+    const firstOffset = counters.get('firstOffset')
+    const committed = this.committed()
+    if (firstOffset < 0) {
+      this.startOffset = committed
+      return
+    }
+    const offset = committed >= 0 ? committed : firstOffset
+    source.seek(offset, timeoutMs)
+    counters.set('committed', offset)
+    counters.set('position', offset)
+  }
+
+  /**
+   * The group's offset. Asked for in turns that grow, so that commands are seen in between: a
+   * consumer that is closing does not answer any more.
+   */
+  private committed(): number {
+    const { counters, settings, source } = this
+    const deadline = Date.now() + settings.timeoutMs
+    for (let turnMs = ASK_FIRST_MS; ; turnMs *= 2) {
+      const leftMs = Math.max(0, deadline - Date.now())
+      try {
+        return source.committed(Math.min(turnMs, leftMs))
+      } catch (error) {
+        const isLast = turnMs >= leftMs || counters.command !== COMMAND_RUN
+        if (isLast || !(error instanceof OperatingError) || error.kind !== 'retriable') throw error
+      }
+    }
   }
 
   /** Logs a failure and waits before the next try, ever longer; gives up after FAILURES_MAX. */
@@ -421,9 +454,12 @@ export class PartitionLoop {
     // A missing ACL is not mended by trying again at once.
     if (error.code.endsWith(NO_ACL)) throw error
     this.failures++
-    if (error.code === TOO_LARGE) this.learnLetterLimit()
-    this.largestLetterBytes = 0
     const { topic, partition } = this.source
+    if (error.code === TOO_LARGE) {
+      const { message, fields } = this.letterLimit.refused()
+      this.hooks.log('error', message, { topic, partition, ...fields })
+    }
+    this.letterLimit.clear()
     const fields = { topic, partition, code: error.code, kind: error.kind, failures: this.failures }
     this.hooks.log('warn', `${error.message}: ${next}`, fields)
     this.counters.add('restarts', 1)

@@ -14,8 +14,8 @@ const FULL_WAIT_MS = 20
 export type OutboxHooks = {
   /** Told of logs and errors. */
   onEvent(event: KafkaEvent): void
-  /** Whether the partition was taken away: waiting ends. */
-  isAbandoned(): boolean
+  /** Whether the partition was taken away or is to be begun anew: waiting ends. */
+  isInterrupted(): boolean
 }
 
 export class Outbox {
@@ -113,9 +113,10 @@ export class Outbox {
     this.producer.destroy()
   }
 
-  /** Throws, kind 'abort', once the partition was taken away. */
+  /** Throws, kind 'abort', once the partition was taken away or is to be begun anew. */
   checkOwnership(): void {
-    if (this.hooks.isAbandoned()) throw new OperatingError('abort', 'abandoned', 'partition lost')
+    if (!this.hooks.isInterrupted()) return
+    throw new OperatingError('abort', 'interrupted', 'the partition was lost, or is begun anew')
   }
 
   /**

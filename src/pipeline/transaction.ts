@@ -10,6 +10,9 @@ import type { PartitionSource } from '../rdkafka/partition-source.ts'
 import type { Delivery, DeliverySettings, Letter } from './delivery.ts'
 import type { Outbox } from './outbox.ts'
 
+/** Longest wait in one call that may be repeated, between looks at the command. */
+const WAIT_SLICE_MS = 1000
+
 export class Transaction implements Delivery {
   private readonly outbox: Outbox
   private readonly source: PartitionSource
@@ -26,7 +29,7 @@ export class Transaction implements Delivery {
   }
 
   start(): void {
-    this.retry(() => this.outbox.producer.initTransactions(this.settings.timeoutMs))
+    this.retry((sliceMs) => this.outbox.producer.initTransactions(sliceMs))
   }
 
   produce(messages: number, count: number, traces?: number[]): void {
@@ -74,26 +77,29 @@ export class Transaction implements Delivery {
         this.outbox.producer.sendOffsets(offsets, metadata, timeoutMs)
       }),
     )
-    this.retry(() => this.outbox.producer.commitTransaction(timeoutMs))
+    this.retry((sliceMs) => this.outbox.producer.commitTransaction(sliceMs))
     this.open = false
     return this.nextOffset
   }
 
   abort(): void {
     if (!this.open) return
-    this.retry(() => this.outbox.producer.abortTransaction(this.settings.timeoutMs))
+    this.retry((sliceMs) => this.outbox.producer.abortTransaction(sliceMs))
     this.open = false
   }
 
   /**
    * Repeats a call that librdkafka says may be repeated; each call goes on where the last stopped.
    * When the time is up nobody knows what the broker did: only a new producer finds out.
+   *
+   * @param call  given how long it may wait, so that commands are seen in between
    */
-  private retry(call: () => void): void {
-    const deadline = Date.now() + this.settings.timeoutMs
+  private retry(call: (sliceMs: number) => void): void {
+    const { timeoutMs } = this.settings
+    const deadline = Date.now() + timeoutMs
     for (;;) {
       try {
-        call()
+        call(Math.min(timeoutMs, WAIT_SLICE_MS))
         return
       } catch (error) {
         const again = error instanceof OperatingError && error.kind === 'retriable'

@@ -147,6 +147,8 @@ const SYMBOLS = {
   rd_kafka_mock_broker_set_down: { args: [ptr, i32], returns: i32 },
   rd_kafka_mock_broker_set_up: { args: [ptr, i32], returns: i32 },
   rd_kafka_mock_broker_set_rtt: { args: [ptr, i32, i32], returns: i32 },
+  rd_kafka_mock_partition_set_leader: { args: [ptr, ptr, i32, i32], returns: i32 },
+  rd_kafka_mock_coordinator_set: { args: [ptr, ptr, ptr, i32], returns: i32 },
   rd_kafka_mock_group_initial_rebalance_delay_ms: { args: [ptr, i32], returns: none },
 } as const
 

@@ -63,6 +63,28 @@ export class MockCluster implements Disposable {
     rd.rd_kafka_mock_topic_set_error(this.cluster, cString(topic), code)
   }
 
+  /** Has a broker, numbered from 1, lead a partition. */
+  setLeader(topic: string, partition: number, broker: number): void {
+    const code = rd.rd_kafka_mock_partition_set_leader(
+      this.cluster,
+      cString(topic),
+      partition,
+      broker,
+    )
+    throwCode(code, `leader of ${topic}`)
+  }
+
+  /** Has a broker coordinate a group or the transactions of an id. */
+  setCoordinator(kind: 'group' | 'transaction', name: string, broker: number): void {
+    const code = rd.rd_kafka_mock_coordinator_set(
+      this.cluster,
+      cString(kind),
+      cString(name),
+      broker,
+    )
+    throwCode(code, `coordinator of ${name}`)
+  }
+
   setBrokerDown(broker: number): void {
     rd.rd_kafka_mock_broker_set_down(this.cluster, broker)
   }

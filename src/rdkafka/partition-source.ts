@@ -243,30 +243,29 @@ export class PartitionSource {
   }
 
   /**
-   * Goes back to the committed offset, so that all since is read again. What the queue still holds
-   * is discarded by librdkafka.
+   * Goes on reading from an offset. What the queue still holds is discarded by librdkafka.
    *
-   * @param fallback  where to go when nothing was committed yet
-   * @returns where reading goes on
-   * @throws KafkaError kind 'retriable' when the broker does not answer in time
+   * @throws KafkaError kind 'retriable' when that cannot be done in time
    */
-  rewind(fallback: number, timeoutMs: number): number {
-    const committed = this.committed(timeoutMs)
-    const offset = committed >= 0n ? committed : BigInt(fallback)
-    using list = this.list(offset)
-    throwError(rd.rd_kafka_seek_partitions(this.consumer, list.pointer, timeoutMs), 'rewind')
-    throwCode(list.values()[0]!.err, 'rewind')
-    return Number(offset)
+  seek(offset: number, timeoutMs: number): void {
+    using list = this.list(BigInt(offset))
+    throwError(rd.rd_kafka_seek_partitions(this.consumer, list.pointer, timeoutMs), 'seek')
+    throwCode(list.values()[0]!.err, 'seek')
   }
 
-  /** The committed offset (the next to read); negative when there is none. */
-  private committed(timeoutMs: number): bigint {
+  /**
+   * The committed offset (the next to read); negative when there is none. With read_committed the
+   * broker waits for transactions that hold offsets of the partition.
+   *
+   * @throws KafkaError kind 'retriable' when the broker does not answer in time
+   */
+  committed(timeoutMs: number): number {
     using list = this.list(0n)
     throwCode(rd.rd_kafka_committed(this.consumer, list.pointer, timeoutMs), 'committed offset')
     const [value] = list.values()
     if (value!.err !== ERR_NONE) {
       throw new KafkaError('retriable', value!.err, `committed offset: ${errorName(value!.err)}`)
     }
-    return value!.offset
+    return Number(value!.offset)
   }
 }

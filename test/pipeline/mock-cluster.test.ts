@@ -113,14 +113,24 @@ test('a missing topic is named with the command that makes it, and joined once i
   await worker.ready()
 })
 
-test('too few partitions of the decisions are a stated reason not to join', async () => {
+test('partitions without a place among the decisions wait, and the others are served', async () => {
   using cluster = new MockCluster()
   cluster.createTopic(TOPICS.applications, 4)
   cluster.createTopic(TOPICS.decisions, 2)
   cluster.createTopic(TOPICS.deadLetters, 1)
   await using worker = new WorkerProcess(settings(cluster))
+  const inputs = makeInputs(400, 4)
+  send(cluster.bootstrapServers, inputs)
   await worker.logged('topic loan_decisions has 2 partitions, it needs 4')
+  await worker.reaches('loan_records_total', 200)
   expect((await worker.get('/readyz')).status).toBe(503)
+  expect((await worker.get('/livez')).status).toBe(200)
+  const stages = (await worker.health()).partitions.map(({ stage }) => stage)
+  expect(stages.slice(2)).toEqual(['waiting', 'waiting'])
+  expect(await worker.stop()).toBe(0)
+  const served = inputs.filter(({ partition }) => partition < 2)
+  const decisions = readTopic(cluster.bootstrapServers, TOPICS.decisions, 2)
+  expectExactlyOneOutcome(served, decisions, [])
 })
 
 test('a second signal ends the process at once', async () => {

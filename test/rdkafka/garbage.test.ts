@@ -96,7 +96,7 @@ test.each(['exactly-once', 'at-least-once'])('%s', async (delivery) => {
   const makeDelivery = () => {
     const exactlyOnce = delivery === 'exactly-once'
     const own = deliveryProperties(exactlyOnce ? 'garbage' : undefined)
-    const hooks = { onEvent: () => {}, isAbandoned: () => false }
+    const hooks = { onEvent: () => {}, isInterrupted: () => false }
     const outbox = new Outbox(new Producer({ ...servers, ...own }), 0, commits, hooks)
     return exactlyOnce
       ? new Transaction(outbox, source, commits)

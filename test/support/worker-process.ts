@@ -135,7 +135,7 @@ export class WorkerProcess implements AsyncDisposable {
     return this.exit()
   }
 
-  private async until(
+  async until(
     holds: () => boolean | Promise<boolean>,
     what: string,
     timeoutMs: number,

@@ -1,0 +1,124 @@
+// Which partitions are this member's: assigned to workers, and let go before the group goes on.
+
+import { messageOf } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { COMMAND_ABANDON, COMMAND_DRAIN, COMMAND_RESTART } from '../metrics/counters.ts'
+import type { Consumer } from '../rdkafka/consumer.ts'
+import type { TopicPartition } from '../rdkafka/topic-partition-list.ts'
+import { type Assignment, type ServeContext, keyOf, resetCounters, serve } from './assignment.ts'
+import type { WorkerPool } from './worker-pool.ts'
+
+export class Membership {
+  private readonly consumer: Consumer
+  private readonly pool: WorkerPool
+  private readonly context: ServeContext
+  private readonly log: Log
+  private readonly releaseTimeoutMs: number
+  private readonly assignments = new Map<string, Assignment>()
+
+  /** @param releaseTimeoutMs  longest that workers may take to let go of revoked partitions */
+  constructor(context: ServeContext, releaseTimeoutMs: number) {
+    this.consumer = context.consumer
+    this.pool = context.pool
+    this.context = context
+    this.log = context.log
+    this.releaseTimeoutMs = releaseTimeoutMs
+  }
+
+  get size(): number {
+    return this.assignments.size
+  }
+
+  all(): Assignment[] {
+    return [...this.assignments.values()]
+  }
+
+  get(partition: TopicPartition): Assignment | undefined {
+    return this.assignments.get(keyOf(partition))
+  }
+
+  assign(partitions: readonly TopicPartition[]): void {
+    const queues = partitions.map((partition) => this.consumer.takePartitionQueue(partition))
+    this.consumer.assign(partitions)
+    for (const [i, { topic, partition }] of partitions.entries()) {
+      const thread = this.pool.take()
+      resetCounters(thread)
+      const assignment: Assignment = {
+        topic,
+        partition,
+        thread,
+        caughtUpAtMs: Date.now(),
+        queue: queues[i]!,
+        restarts: 0,
+        recordsAtRestart: thread.counters.get('records'),
+        restartAskedAtMs: 0,
+        waitsFor: '',
+        leave: () => undefined,
+        released: Promise.resolve(),
+      }
+      assignment.released = serve(assignment, this.context)
+      this.assignments.set(keyOf(assignment), assignment)
+    }
+    this.log.info({ partitions: partitions.map((p) => p.partition) }, 'partitions assigned')
+  }
+
+  /** Has the workers let go, then acknowledges; until then the group waits for this member. */
+  async revoke(partitions: readonly TopicPartition[]): Promise<void> {
+    const lost = this.consumer.isAssignmentLost()
+    const numbers = partitions.map((p) => p.partition)
+    this.log.info({ partitions: numbers, lost }, 'partitions revoked')
+    const revoked = partitions.map((partition) => this.get(partition))
+    const leaving = revoked.filter((assignment) => assignment !== undefined)
+    await this.release(leaving, lost)
+    try {
+      this.consumer.unassign(partitions)
+    } catch (error) {
+      this.log.warn(messageOf(error))
+    }
+    for (const assignment of leaving) {
+      this.consumer.destroyQueue(assignment.queue as never)
+      this.assignments.delete(keyOf(assignment))
+      this.pool.giveBack(assignment.thread)
+    }
+  }
+
+  /** Waits for the workers; one that cannot finish in time gives up, the next owner reads again. */
+  private async release(leaving: readonly Assignment[], lost: boolean): Promise<void> {
+    for (const assignment of leaving) {
+      this.command(assignment, lost ? COMMAND_ABANDON : COMMAND_DRAIN)
+    }
+    const timeoutMs = this.releaseTimeoutMs
+    const late = setTimeout(() => {
+      for (const assignment of leaving) this.command(assignment, COMMAND_ABANDON)
+    }, timeoutMs / 2)
+    const wedged = setTimeout(() => {
+      const stages = leaving.map((a) => `${a.partition}: ${a.thread.counters.stage}`).join(', ')
+      this.context.fail(`revoked partitions were not let go in ${timeoutMs} ms (${stages})`)
+    }, timeoutMs)
+    await Promise.all(leaving.map((assignment) => assignment.released))
+    clearTimeout(late)
+    clearTimeout(wedged)
+  }
+
+  /** Has all workers finish their batch, commit and let go. */
+  drain(): void {
+    for (const assignment of this.assignments.values()) this.command(assignment, COMMAND_DRAIN)
+  }
+
+  /** Has one partition's worker give up what is not committed and begin anew. */
+  restart(assignment: Assignment): void {
+    assignment.restartAskedAtMs = Date.now()
+    this.command(assignment, COMMAND_RESTART)
+  }
+
+  /** Has workers that wait for records look at their commands. */
+  wake(): void {
+    for (const { queue } of this.assignments.values()) this.consumer.wakeQueue(queue as never)
+  }
+
+  private command(assignment: Assignment, command: number): void {
+    const { counters } = assignment.thread
+    if (counters.command < command) counters.command = command
+    this.consumer.wakeQueue(assignment.queue as never)
+  }
+}

@@ -1,0 +1,94 @@
+// The worker threads of the process: started when needed, kept for its life, lent to partitions.
+
+import type { SchemaId } from '../avro/schema-id.ts'
+import { messageOf } from '../errors.ts'
+import type { Counters } from '../metrics/counters.ts'
+import type { WorkerSettings } from '../protocol.ts'
+import type { Program } from '../scorer/program.ts'
+import { WorkerThread } from '../worker-thread.ts'
+import type { EventLog } from './event-log.ts'
+
+export type PoolOptions = {
+  module: WebAssembly.Module
+  /** Path of librdkafka. */
+  library: string
+  worker: WorkerSettings
+}
+
+export class WorkerPool {
+  program: Program
+  private readonly options: PoolOptions
+  private readonly log: EventLog
+  private readonly fail: (message: string) => void
+  private readonly onSchemas: (thread: WorkerThread, ids: SchemaId[]) => void
+  private readonly threads: WorkerThread[] = []
+  private readonly idle: WorkerThread[] = []
+  private programNumber = 0
+  /** Number of the last program with a challenger. */
+  private challengerNumber = 0
+
+  /**
+   * @param fail       told when a thread does not start or breaks down
+   * @param onSchemas  told of schemas that a thread waits for
+   */
+  constructor(
+    program: Program,
+    options: PoolOptions,
+    log: EventLog,
+    fail: (message: string) => void,
+    onSchemas: (thread: WorkerThread, ids: SchemaId[]) => void,
+  ) {
+    this.program = program
+    this.options = options
+    this.log = log
+    this.fail = fail
+    this.onSchemas = onSchemas
+  }
+
+  /** Starts so many threads ahead; resolves when they are ready. */
+  async prestart(count: number): Promise<void> {
+    const threads = Array.from({ length: count }, () => this.start())
+    this.idle.push(...threads)
+    await Promise.all(threads.map((thread) => thread.ready))
+  }
+
+  /** An idle thread, or a new one that may not be ready yet. */
+  take(): WorkerThread {
+    return this.idle.pop() ?? this.start()
+  }
+
+  giveBack(thread: WorkerThread): void {
+    thread.counters.stage = 'idle'
+    this.idle.push(thread)
+  }
+
+  /** Has every thread use another program from its next batch on; returns the program's number. */
+  replaceProgram(program: Program): number {
+    this.program = program
+    const number = ++this.programNumber
+    if (program.challenger) this.challengerNumber = number
+    for (const thread of this.threads) thread.replaceProgram(number, program)
+    return number
+  }
+
+  counters(): readonly Counters[] {
+    return this.threads.map((thread) => thread.counters)
+  }
+
+  private start(): WorkerThread {
+    const { library, module, worker } = this.options
+    const thread = new WorkerThread(
+      { library, module, program: this.program, settings: worker },
+      ({ level, message, fields }) => this.log.write(level, message, fields),
+      (message) => this.fail(`a worker broke down: ${message}`),
+      (ids) => this.onSchemas(thread, ids),
+    )
+    thread.ready.catch((error: unknown) => this.fail(`a worker did not start: ${messageOf(error)}`))
+    // It starts with this very program.
+    thread.counters.programWanted = this.programNumber
+    thread.counters.programUsed = this.programNumber
+    thread.counters.startChallenger(this.challengerNumber)
+    this.threads.push(thread)
+    return thread
+  }
+}
