@@ -9,6 +9,7 @@ import { host, int, setting, text, topic } from './config/setting.ts'
 import { messageOf, usageError } from './errors.ts'
 import { nearest } from './nearest.ts'
 import type { Property } from './rdkafka/properties.ts'
+import { fileKeys, hide, isSecret, secretFromFile, secretOfFile } from './secrets.ts'
 import { parseToml } from './toml.ts'
 
 /** Our own settings. The README's table is held against this one by a test. */
@@ -92,6 +93,12 @@ export const SETTINGS = {
     '',
     'transactional ids are prefix-group-topic-partition',
   ),
+  'trace.context': setting(
+    z.enum(['on', 'off']),
+    'off',
+    '',
+    "an application's trace context goes onto its decision",
+  ),
   'schemas.path': setting(text, 'schemas', 'folder', 'schema files, one folder a record'),
   'schemas.watch.interval.ms': setting(
     int(0, 3_600_000),
@@ -148,15 +155,6 @@ export const SETTINGS = {
   ),
 } as const
 
-/** Settings whose values are never shown. */
-const SECRETS: ReadonlySet<string> = new Set([
-  'http.token',
-  'schema.registry.password',
-  'schema.registry.token',
-  // One that is refused may hold a password.
-  'schema.registry.url',
-])
-
 export type SettingName = keyof typeof SETTINGS
 export type Settings = { [K in SettingName]: z.output<(typeof SETTINGS)[K]['type']> }
 
@@ -187,6 +185,9 @@ const RESERVED: ReadonlyMap<string, string> = new Map(
     'test.mock.broker.rtt': 'a worker runs on a real Kafka',
   }),
 )
+
+/** A setting whose value, when it is refused, may hold a secret. */
+const HOLDS_SECRET: ReadonlySet<string> = new Set(['schema.registry.url'])
 
 /** librdkafka's properties that it takes empty, only to fail later without them. */
 const NOT_EMPTY: ReadonlySet<string> = new Set(['bootstrap.servers', 'group.id'])
@@ -221,8 +222,10 @@ export function loadConfig(input: ConfigInput): Config {
       ([a], [b]) => Number(isScoped(a)) - Number(isScoped(b)),
     )
     for (const [key, value] of scopedLast) {
-      apply(config, names, key, value, origin.name)
-      config.origins.set(key, origin.name)
+      const secret = secretOfFile(key)
+      const given = secret === undefined ? value : secretFromFile(key, secret, origin)
+      apply(config, names, secret ?? key, given, origin.name)
+      config.origins.set(secret ?? key, origin.name)
     }
   }
   checkTopics(config)
@@ -257,10 +260,11 @@ function isScoped(key: string): boolean {
 
 /** A setting's value, as text or typed, checked. */
 function apply(config: Config, names: Names, key: string, value: unknown, origin: string): void {
+  if (isSecret(key)) hide(String(value))
   if (Object.hasOwn(SETTINGS, key)) {
     const parsed = SETTINGS[key as SettingName].type.safeParse(value)
     if (!parsed.success) {
-      const shown = SECRETS.has(key) ? 'not valid' : JSON.stringify(value)
+      const shown = isSecret(key) || HOLDS_SECRET.has(key) ? 'not valid' : JSON.stringify(value)
       const what = `is ${shown}: ${parsed.error.issues[0]!.message}`
       throw usageError('config', `${key} ${what} (from ${origin})`)
     }
@@ -330,7 +334,12 @@ function setOrigin(input: ConfigInput): Origin {
   const values = new Map<string, unknown>()
   for (const pair of input.sets) {
     const equals = pair.indexOf('=')
-    if (equals < 1) throw usageError('config', `--set ${pair}: must be key=value`)
+    if (equals < 1) {
+      // What follows the name may be a secret.
+      const name = /^[\w.=]*/.exec(pair)![0]
+      const shown = name === pair ? pair : `${name}…`
+      throw usageError('config', `--set ${shown}: must be key=value`)
+    }
     values.set(pair.slice(0, equals), pair.slice(equals + 1))
   }
   return { name: '--set', values }
@@ -393,7 +402,8 @@ class Names {
     const own = Object.keys(SETTINGS)
     const theirs = [...this.properties.keys()]
     const scoped = theirs.flatMap((name) => [`consumer.${name}`, `producer.${name}`])
-    return [...own, ...theirs, ...scoped]
+    const keys = [...own, ...theirs, ...scoped]
+    return [...keys, ...fileKeys(keys)]
   }
 }
 
@@ -409,86 +419,4 @@ function unknown(name: string, meant: string | undefined, origin: string) {
   const lists = "README.md lists ours, librdkafka's CONFIGURATION.md its own"
   const help = meant === undefined ? lists : `the nearest is ${meant}`
   return usageError('config', `${name} is no setting; ${help} (from ${origin})`)
-}
-
-/**
- * A broker that hangs keeps its connections and says nothing: these tell soon that others lead its
- * partitions now. librdkafka's own would take up to a minute, and five.
- */
-const FAILOVER = {
-  'socket.timeout.ms': '10000',
-  'topic.metadata.refresh.interval.ms': '10000',
-}
-
-/** The consumer's properties: our defaults, then what was given, then what cannot be changed. */
-export function consumerProperties(config: Config): Record<string, string> {
-  const given = config.consumer
-  // The next-generation protocol (KIP-848) assigns on the broker, which has these settings.
-  const isNextGeneration = given['group.protocol']?.toLowerCase() === 'consumer'
-  const strategy: Record<string, string> = isNextGeneration
-    ? {}
-    : {
-        'partition.assignment.strategy': 'cooperative-sticky',
-        // A member hears of a rebalance with its heartbeat: the default of 3000 is a gap of as long
-        // in the decisions of partitions that are handed over.
-        'heartbeat.interval.ms': '300',
-      }
-  return {
-    'group.id': 'loanstream',
-    'auto.offset.reset': 'earliest',
-    ...strategy,
-    // Once queued.min.messages are queued the next fetch waits for this long; its default of 1000
-    // starves a worker this fast.
-    'fetch.queue.backoff.ms': '5',
-    // Each partition has its own queue, so this bounds memory per partition.
-    'queued.min.messages': '20000',
-    'queued.max.messages.kbytes': '16384',
-    ...FAILOVER,
-    'socket.nagle.disable': 'true',
-    // Tells how far a partition can be read, which health rests on.
-    'statistics.interval.ms': '1000',
-    ...given,
-    'enable.auto.commit': 'false',
-    'enable.auto.offset.store': 'false',
-    'enable.partition.eof': 'true',
-    'isolation.level': 'read_committed',
-  }
-}
-
-/**
- * Those of a reader that assigns itself partitions, such as `replay`: no member of the group, nor
- * of any other, so that nothing of the group's can change.
- */
-export function readerProperties(config: Config): Record<string, string> {
-  const { 'group.instance.id': _, ...properties } = consumerProperties(config)
-  return {
-    // The end of a partition is told by a fetch that finds nothing.
-    'fetch.wait.max.ms': '50',
-    ...properties,
-    'group.id': `${properties['group.id']}-reader`,
-  }
-}
-
-/** The producer's properties, without those of its delivery. */
-export function producerProperties(config: Config): Record<string, string> {
-  const linger = config.settings.delivery === 'exactly-once' ? '5' : '1'
-  return {
-    'linger.ms': linger,
-    // How large a record may be is the topic's to say (max.message.bytes), not ours.
-    'message.max.bytes': '1000000000',
-    'queue.buffering.max.messages': '200000',
-    'queue.buffering.max.kbytes': '131072',
-    ...FAILOVER,
-    'socket.nagle.disable': 'true',
-    ...config.producer,
-  }
-}
-
-/** Those of a challenger's producer: a queue that bounds what a broken topic costs in memory. */
-export function challengerProperties(config: Config): Record<string, string> {
-  return {
-    ...producerProperties(config),
-    'queue.buffering.max.messages': '100000',
-    'queue.buffering.max.kbytes': '65536',
-  }
 }

@@ -4,6 +4,7 @@
 import pino from 'pino'
 import pretty from 'pino-pretty'
 import type { Settings } from './config.ts'
+import { redacted } from './secrets.ts'
 
 export type Log = pino.Logger
 
@@ -20,8 +21,16 @@ export function makeLog(level: Settings['log.level'], format: Settings['log.form
       })
     : pino.destination({ dest: 2, sync: true })
   const formatters = { level: (label: string) => ({ level: label }) }
-  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
+  const hooks = { streamWrite: redacted }
+  const options = { level, base: null, hooks, timestamp: pino.stdTimeFunctions.isoTime }
   return isPretty ? pino(options, stream) : pino({ ...options, formatters }, stream)
+}
+
+/** librdkafka's log levels are syslog's; what it calls an error it mostly mends by itself. */
+export function levelOf(syslog: number): 'error' | 'warn' | 'info' | 'debug' {
+  if (syslog <= 2) return 'error'
+  if (syslog <= 4) return 'warn'
+  return syslog <= 6 ? 'info' : 'debug'
 }
 
 /** A message is logged at once, and then at most once in so many milliseconds. */

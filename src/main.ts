@@ -16,6 +16,7 @@ import { topicsCommand } from './cli/topics.ts'
 import { workerCommand } from './cli/worker.ts'
 import { Output } from './cli/output.ts'
 import { OperatingError } from './errors.ts'
+import { redacted } from './secrets.ts'
 
 const context: Context = {
   environment: process.env,
@@ -69,7 +70,7 @@ async function main(): Promise<number> {
     // Commander has printed its message, with the nearest valid option where there is one.
     if (error instanceof CommanderError) return error.exitCode === 0 ? outputCode(0) : 2
     if (!(error instanceof OperatingError)) throw error
-    process.stderr.write(`error: ${error.message}\n`)
+    process.stderr.write(`error: ${redacted(error.message)}\n`)
     return error.kind === 'usage' ? 2 : 1
   }
 }

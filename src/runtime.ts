@@ -2,19 +2,14 @@
 // server. Used by `worker` on a real Kafka and by `demo` on the embedded brokers.
 
 import packageJson from '../package.json'
-import {
-  type Config,
-  type SettingName,
-  type Settings,
-  challengerProperties,
-  consumerProperties,
-  producerProperties,
-} from './config.ts'
+import type { Config, SettingName } from './config.ts'
+import { challengerProperties, consumerProperties, producerProperties } from './config/clients.ts'
 import { type SchemaVersion, loadSchemaFile } from './avro/schema-files.ts'
 import type { SchemaId } from './avro/schema-id.ts'
 import { idOfDecisions, useDecisionId, waitForDecisionId } from './decision-id.ts'
-import { messageOf, usageError } from './errors.ts'
+import { messageOf } from './errors.ts'
 import { makeApp } from './http/app.ts'
+import { serve } from './http/server.ts'
 import type { Log } from './log.ts'
 import { ModelHost } from './model-host.ts'
 import { MODULE_PATH, fromRoot } from './paths.ts'
@@ -122,7 +117,7 @@ export async function startRuntime(
   const description = intake && openApi(intake.fields, packageJson.version)
   const taking = intake && description && { intake, description }
   const app = makeApp(supervisor, models, settings['http.token'], { monitor, intake: taking })
-  const server = listen(app.fetch, settings)
+  const server = serve(app, settings['http.host'], settings['http.port'])
   monitor.start()
   const watchMs = settings['model.watch.interval.ms']
   if (watchMs > 0) models.watch(watchMs)
@@ -184,7 +179,11 @@ function workerSettings(config: Config, group: string): WorkerSettings {
     delivery: settings['delivery'],
     transactionalIdPrefix: `${settings['transactional.id.prefix']}-${group}`,
     inputBytes: settings['batch.bytes'],
-    loop: { batchRecords: settings['batch.records'], timeoutMs },
+    loop: {
+      batchRecords: settings['batch.records'],
+      timeoutMs,
+      traceContext: settings['trace.context'] === 'on',
+    },
     challenger: {
       topic: settings['topic.challenger'],
       producer: { ...challengerProperties(config), ...deliveryProperties(undefined) },
@@ -197,16 +196,5 @@ function workerSettings(config: Config, group: string): WorkerSettings {
       commitRecords: settings['commit.records'],
       timeoutMs,
     },
-  }
-}
-
-function listen(fetch: (request: Request) => Response | Promise<Response>, settings: Settings) {
-  const { 'http.host': hostname, 'http.port': port } = settings
-  try {
-    // Longer than an application waits for its decision without a word.
-    return Bun.serve({ fetch, hostname, port, idleTimeout: 30 })
-  } catch (error) {
-    const what = `cannot listen on ${hostname} port ${port}: ${messageOf(error)}`
-    throw usageError('http', `${what} (http.host, http.port)`, error)
   }
 }

@@ -3,7 +3,7 @@
 // message, and a rebalance is acknowledged once the workers have let go.
 
 import { OperatingError, assert, messageOf } from './errors.ts'
-import type { Log } from './log.ts'
+import { type Log, levelOf } from './log.ts'
 import type { Counters, Stage } from './metrics/counters.ts'
 import type { SampleRing } from './metrics/samples.ts'
 import type { WorkerSettings } from './protocol.ts'
@@ -11,9 +11,10 @@ import { Consumer } from './rdkafka/consumer.ts'
 import { ERR_ALL_BROKERS_DOWN, ERR_UNKNOWN_TOPIC_OR_PARTITION } from './rdkafka/error.ts'
 import type { KafkaEvent } from './rdkafka/event.ts'
 import type { TopicPartition } from './rdkafka/topic-partition-list.ts'
+import { Refusals } from './refusals.ts'
 import type { Program } from './scorer/program.ts'
 import type { PartitionStatus, Phase, Status } from './status.ts'
-import { EventLog, levelOf } from './supervisor/event-log.ts'
+import { EventLog } from './supervisor/event-log.ts'
 import { Membership } from './supervisor/membership.ts'
 import { ProgressWatch, noteStableEnd, statusOf } from './supervisor/progress.ts'
 import { type BringSchemas, SchemaRequests } from './supervisor/schema-requests.ts'
@@ -49,6 +50,7 @@ export class Supervisor implements Status {
   private readonly options: SupervisorOptions
   private readonly log: Log
   private readonly events: EventLog
+  private readonly refusals: Refusals
   private readonly consumer: Consumer
   private readonly topics: Topics
   private readonly pool: WorkerPool
@@ -64,18 +66,25 @@ export class Supervisor implements Status {
     const { consumer, worker, log, applicationsTopic: applications } = options
     this.options = options
     this.log = log
-    this.events = new EventLog(log)
     this.version = options.versions
     this.consumer = new Consumer(consumer)
+    this.refusals = new Refusals({
+      properties: consumer,
+      timeoutMs: worker.commits.timeoutMs,
+      log,
+      isAnswered: () => this.topics.answers(),
+      onGiveUp: (error) => options.onFatal(error),
+    })
+    this.events = new EventLog(log, this.refusals)
     const { decisionsTopic: decisions, deadLettersTopic: deadLetters } = worker.commits
     const names = { applications, decisions, deadLetters }
-    this.topics = new Topics(this.consumer, worker.producer, names, log)
+    this.topics = new Topics(this.consumer, worker.producer, names, log, this.refusals)
     const fail = (message: string, cause?: unknown) => this.fail(message, cause)
     this.pool = new WorkerPool(options.program, options, this.events, fail, (thread, ids) => {
       void this.schemaRequests.answer(thread, ids)
     })
     const { pool, topics } = this
-    const context = { consumer: this.consumer, pool, log, topics, fail }
+    const context = { consumer: this.consumer, pool, log, events: this.events, topics, fail }
     this.membership = new Membership(context, options.shutdownTimeoutMs)
     this.schemaRequests = new SchemaRequests(options.bringSchemas, {
       membership: this.membership,
@@ -130,7 +139,8 @@ export class Supervisor implements Status {
     while (!this.isStopping()) {
       const missing = this.topics.missing()
       if (missing === '') return
-      if (missing !== this.obstacle) this.log.warn(missing)
+      const told = missing === this.obstacle || missing === this.refusals.reason
+      if (!told) this.log.warn(missing)
       this.obstacle = missing
       await Bun.sleep(METADATA_PAUSE_MS)
     }
@@ -183,7 +193,9 @@ export class Supervisor implements Status {
       this.fail(`the consumer cannot go on: ${event.message}`)
       return
     }
+    const isRefusal = this.refusals.take(event.name, event.message)
     if (event.code === ERR_ALL_BROKERS_DOWN) this.brokersLost()
+    if (isRefusal) return
     const hint =
       event.code === ERR_UNKNOWN_TOPIC_OR_PARTITION ? '; "bun run topics" makes the topics' : ''
     this.events.write('warn', event.message + hint, { code: event.name })
@@ -194,8 +206,8 @@ export class Supervisor implements Status {
     if (this.brokersDown || this.phase !== 'running') return
     this.brokersDown = true
     const brokers = this.options.consumer['bootstrap.servers']
-    this.obstacle = `no broker answers at ${brokers}`
-    this.log.warn(this.obstacle)
+    this.obstacle = this.refusals.reason || `no broker answers at ${brokers}`
+    if (this.refusals.reason === '') this.log.warn(this.obstacle)
     void this.waitForBrokers()
   }
 
@@ -204,6 +216,7 @@ export class Supervisor implements Status {
       await Bun.sleep(METADATA_PAUSE_MS)
     } while (!this.isStopping() && !this.topics.answers())
     this.brokersDown = false
+    this.refusals.accepted()
     if (this.isStopping()) return
     this.obstacle = ''
     this.log.info('a broker answers again')
@@ -211,6 +224,7 @@ export class Supervisor implements Status {
 
   private assign(partitions: readonly TopicPartition[]): void {
     this.membership.assign(partitions)
+    this.refusals.clear()
     if (this.isStopping()) return
     this.phase = 'running'
     this.obstacle = ''
@@ -251,6 +265,7 @@ export class Supervisor implements Status {
       await Bun.sleep(POLL_INTERVAL_MS)
     }
     for (const timer of this.timers) clearInterval(timer)
+    this.refusals.close()
     this.topics.close()
     this.consumer.destroy()
     this.phase = 'stopped'
@@ -265,17 +280,17 @@ export class Supervisor implements Status {
 
   get model() {
     const { modelName, modelHash } = this.pool.program
-    return { name: modelName, hash: hex(modelHash) }
+    return { name: modelName, hash: modelHash.toHex() }
   }
 
   get challenger() {
     const { challenger } = this.pool.program
-    return challenger && { name: challenger.modelName, hash: hex(challenger.modelHash) }
+    return challenger && { name: challenger.modelName, hash: challenger.modelHash.toHex() }
   }
 
   get policy() {
     const { policyName, policyHash } = this.pool.program
-    return { name: policyName, hash: hex(policyHash) }
+    return { name: policyName, hash: policyHash.toHex() }
   }
 
   get reasons() {
@@ -299,8 +314,4 @@ export class Supervisor implements Status {
     const statuses = this.membership.all().map((a) => statusOf(a, this.consumer, stallMsMax))
     return statuses.sort((a, b) => a.partition - b.partition)
   }
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
 }

@@ -6,15 +6,8 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  type Config,
-  SETTINGS,
-  type SettingName,
-  consumerProperties,
-  loadConfig,
-  producerProperties,
-  variableOf,
-} from '../src/config.ts'
+import { type Config, SETTINGS, type SettingName, loadConfig, variableOf } from '../src/config.ts'
+import { consumerProperties, producerProperties } from '../src/config/clients.ts'
 import { fromRoot } from '../src/paths.ts'
 import { PRODUCER, checkClient, checkProperties } from '../src/rdkafka/conf.ts'
 import { openLibrary } from '../src/rdkafka/library.ts'

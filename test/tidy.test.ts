@@ -57,14 +57,15 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   hash: [],
   paths: [],
-  log: [],
   nearest: [],
   metrics: [],
   protocol: [],
   status: [],
   json: ['errors'],
   toml: ['errors'],
-  config: ['errors', 'nearest', 'toml'],
+  secrets: ['errors'],
+  log: ['secrets'],
+  config: ['errors', 'nearest', 'secrets', 'toml'],
   // What decides.
   records: [],
   avro: ['assembly', 'doubles', 'errors', 'json'],
@@ -79,7 +80,8 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   // The process.
   worker: ['errors', 'metrics', 'pipeline', 'rdkafka', 'scorer'],
   'worker-thread': ['errors', 'metrics'],
-  supervisor: ['errors', 'log', 'metrics', 'rdkafka', 'worker-thread'],
+  refusals: ['errors'],
+  supervisor: ['errors', 'log', 'metrics', 'rdkafka', 'refusals', 'worker-thread'],
   'model-host': ['avro', 'errors', 'scorer'],
   'decision-id': ['errors', 'registry'],
   monitor: ['avro', 'decisions', 'errors', 'metrics', 'scorer'],
@@ -142,7 +144,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
     'schemas',
     'scorer',
   ],
-  main: ['cli', 'errors'],
+  main: ['cli', 'errors', 'secrets'],
   // The set-up runs before the packages are there, and a part of it after.
   setup: ['compiler', 'errors', 'nearest', 'paths', 'rdkafka', 'scorer'],
 }

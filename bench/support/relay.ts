@@ -4,7 +4,8 @@
 //
 // bun bench/support/relay.ts BOOTSTRAP_SERVERS PARTITIONS
 
-import { consumerProperties, loadConfig, producerProperties } from '../../src/config.ts'
+import { loadConfig } from '../../src/config.ts'
+import { consumerProperties, producerProperties } from '../../src/config/clients.ts'
 import { BUILD } from '../../src/paths.ts'
 import { libraryPath, openLibrary } from '../../src/rdkafka/library.ts'
 import { Producer } from '../../src/rdkafka/producer.ts'

@@ -4,6 +4,7 @@ import { Command, Option } from 'commander'
 import { type Config, loadConfig } from '../config.ts'
 import { usageError } from '../errors.ts'
 import { BUILD } from '../paths.ts'
+import { checkLayout } from '../rdkafka/layout-check.ts'
 import { libraryPath, openLibrary } from '../rdkafka/library.ts'
 import { describeProperties } from '../rdkafka/properties.ts'
 import type { Output } from './output.ts'
@@ -32,6 +33,7 @@ export function withConfigOptions(command: Command): Command {
 export function configure(options: ConfigOptions, context: Context) {
   const library = libraryPath(BUILD)
   const version = openLibrary(library)
+  checkLayout(library)
   const config: Config = loadConfig({
     file: options.config,
     environment: context.environment,

@@ -1,6 +1,6 @@
 // What changes the state of a running worker, behind a bearer token: the model, the challenger.
 
-import { type Context, Hono } from 'hono'
+import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { bearerAuth } from 'hono/bearer-auth'
 import { bodyLimit } from 'hono/body-limit'
 import { HTTPException } from 'hono/http-exception'
@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { OperatingError } from '../errors.ts'
 import { challengerCounts } from '../metrics/challenger.ts'
 import { OUTCOMES } from '../metrics/counters.ts'
+import { refuseOtherMethods } from './methods.ts'
 import type { ModelHost, ModelVersion } from '../model-host.ts'
 import type { Status } from '../status.ts'
 
@@ -28,12 +29,24 @@ function guarded(token: string): Hono {
   // Compares in constant time.
   app.use(bearerAuth({ token }))
   app.use(bodyLimit({ maxSize: BODY_BYTES_MAX }))
+  app.use(onlyJson)
   app.onError((error, c) => {
     if (error instanceof OperatingError) return c.json({ error: error.message }, 422)
     if (error instanceof HTTPException) return error.getResponse()
     throw error
   })
   return app
+}
+
+/** Refuses a body of another type: what a form of a web page can send is none of ours. */
+const onlyJson: MiddlewareHandler = async (c, next) => {
+  const { headers } = c.req.raw
+  const type = /^application\/json\s*(;|$)/i.test(headers.get('content-type') ?? '')
+  const isPlain = (headers.get('content-encoding') ?? 'identity') === 'identity'
+  if (c.req.raw.body !== null && !(type && isPlain)) {
+    return c.json({ error: 'the body must be application/json' }, 415)
+  }
+  await next()
 }
 
 /** The folder that a body names, or undefined. */
@@ -61,6 +74,7 @@ export function makeAdmin(host: ModelHost, token: string): Hono {
     return c.json(describe(host))
   })
 
+  refuseOtherMethods(app, { '/': 'GET, HEAD, POST', '/rollback': 'POST' })
   return app
 }
 
@@ -83,6 +97,7 @@ export function makeChallengerAdmin(host: ModelHost, status: Status, token: stri
     return answer(c)
   })
 
+  refuseOtherMethods(app, { '/': 'GET, HEAD, POST, DELETE' })
   return app
 }
 

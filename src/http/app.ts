@@ -10,9 +10,13 @@ import type { Monitor } from '../monitor/monitor.ts'
 import { makeAdmin, makeChallengerAdmin } from './admin.ts'
 import { makeAssets } from './assets.ts'
 import { type IntakeParts, makeIntake } from './intake.ts'
+import { refuseOtherMethods } from './methods.ts'
 import { makeRegistry } from './metrics.ts'
 import { makeMonitor } from './monitor.ts'
 import { Sessions, makeSession } from './session.ts'
+
+/** No browser shall run, frame or guess anything; pages say themselves what they need. */
+const CONTENT_SECURITY = "default-src 'none'; frame-ancestors 'none'"
 
 /**
  * @param token    bearer token for what changes state; '' refuses all that
@@ -26,7 +30,15 @@ export function makeApp(
 ): Hono {
   const registry = makeRegistry(status, models, monitor)
   const app = new Hono()
-  app.use(secureHeaders())
+  app.use(secureHeaders({ xFrameOptions: 'DENY' }))
+  app.use(async (c, next) => {
+    await next()
+    const { headers } = c.res
+    if (!headers.has('Content-Security-Policy')) {
+      c.header('Content-Security-Policy', CONTENT_SECURITY)
+    }
+    if (!headers.has('Cache-Control')) c.header('Cache-Control', 'no-store')
+  })
 
   /** Alive: every partition with lag makes progress. Kubernetes restarts the pod when not. */
   app.get('/livez', (c) => {
@@ -81,6 +93,11 @@ export function makeApp(
     return c.body(await registry.metrics())
   })
 
+  const reading = ['/livez', '/readyz', '/startupz', '/healthz', '/metrics'].map((path) => [
+    path,
+    'GET, HEAD',
+  ])
+  refuseOtherMethods(app, Object.fromEntries(reading))
   app.route('/model', makeAdmin(models, token))
   app.route('/challenger', makeChallengerAdmin(models, status, token))
   if (intake) app.route('/', makeIntake(intake))

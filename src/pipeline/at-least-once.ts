@@ -10,6 +10,9 @@ import type { Outbox } from './outbox.ts'
 /** How long to wait before looking again for a delivery that a commit waits for. */
 const UNDELIVERED_WAIT_MS = 5
 
+/** Longest wait for deliveries between looks at what failed. */
+const FLUSH_STEP_MS = 100
+
 /** All before nextOffset is delivered once `produced` decisions are. */
 type Checkpoint = { produced: number; nextOffset: number }
 
@@ -31,8 +34,8 @@ export class AtLeastOnce implements Delivery {
 
   start(): void {}
 
-  produce(messages: number, count: number): void {
-    this.outbox.send(messages, count)
+  produce(messages: number, count: number, traces?: number[]): void {
+    this.outbox.send(messages, count, traces)
     this.produced += count
   }
 
@@ -81,17 +84,19 @@ export class AtLeastOnce implements Delivery {
     throw new OperatingError('fatal', 'abort', 'at-least-once delivery starts anew')
   }
 
+  /** A record that was not delivered counts as outstanding until that was taken from the queue. */
   private flush(): void {
     const { timeoutMs } = this.settings
-    const delivered = this.outbox.producer.flush(timeoutMs)
-    this.outbox.poll(0)
-    if (!delivered) {
-      throw new OperatingError(
-        'fatal',
-        'undelivered',
-        `records were not delivered in ${timeoutMs} ms`,
-      )
+    const deadline = Date.now() + timeoutMs
+    while (!this.outbox.producer.flush(Math.min(FLUSH_STEP_MS, timeoutMs))) {
+      this.outbox.poll(0)
+      this.outbox.checkOwnership()
+      if (Date.now() > deadline) {
+        const what = `records were not delivered in ${timeoutMs} ms`
+        throw new OperatingError('fatal', 'undelivered', what)
+      }
     }
+    this.outbox.poll(0)
     this.deadLetters = 0
   }
 

@@ -19,7 +19,7 @@ export interface Delivery {
    *
    * @param messages  native address of rd_kafka_message_t[count]
    */
-  produce(messages: number, count: number): void
+  produce(messages: number, count: number, traces?: number[]): void
 
   /** Hands over a dead letter. */
   deadLetter(letter: Letter): void

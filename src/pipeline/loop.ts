@@ -16,14 +16,17 @@ import {
 import { ERR_PARTITION_EOF } from '../rdkafka/error.ts'
 import { addressOf } from '../rdkafka/memory.ts'
 import type { PartitionSource, SourceNotice } from '../rdkafka/partition-source.ts'
+import { TraceContext } from '../rdkafka/trace-context.ts'
 import type { Engine } from '../scorer/engine.ts'
 import { unknownIds } from '../scorer/schema-ids.ts'
 import { VALUE_DROPPED_HEADER, deadLetterHeaders, explainDeadLetter } from './dead-letter.ts'
 import { Ages } from './ages.ts'
 import type { Challenger } from './challenger.ts'
 import type { Delivery } from './delivery.ts'
+import { LetterLimit } from './letter-limit.ts'
 import type { Sampler } from './sampler.ts'
 import { Tally } from './tally.ts'
+import { tracesOf } from './traces.ts'
 import type { WantedSchemas } from './wanted-schemas.ts'
 
 /** Longest wait for records; a command wakes the queue, so this bounds only a lost wake. */
@@ -43,12 +46,13 @@ const ASK_FIRST_MS = 1000
 /** Pause between two looks for a schema's answer. */
 const SCHEMA_WAIT_MS = 2
 const TOO_LARGE = 'MSG_SIZE_TOO_LARGE'
-/** A little below Kafka's default of max.message.bytes, 1,048,588: headers take room as well. */
-const BROKER_MESSAGE_BYTES = 1_040_000
+const NO_ACL = '_AUTHORIZATION_FAILED'
 
 export type LoopSettings = {
   batchRecords: number
   timeoutMs: number
+  /** Whether an application's trace context goes onto its decision. */
+  traceContext: boolean
 }
 
 export type LoopHooks = {
@@ -75,6 +79,7 @@ export class PartitionLoop {
   private messages: number
   private readonly challenger: Challenger
   private readonly tally: Tally
+  private readonly traceContext = new TraceContext()
   private collectedAtMs = Date.now()
   private readonly ages = new Ages()
   private failures = 0
@@ -82,10 +87,7 @@ export class PartitionLoop {
   private startOffset = -1
   /** Messages of the turn, given back or not. */
   private taken = 0
-  /** Bytes of key and value up to which dead letters go whole; learnt when one is refused. */
-  private letterBytesMax = Number.POSITIVE_INFINITY
-  /** The largest that was sent whole since the last commit. */
-  private largestLetterBytes = 0
+  private readonly letterLimit = new LetterLimit()
 
   constructor(
     engine: Engine,
@@ -271,7 +273,7 @@ export class PartitionLoop {
     counters.stage = 'produce'
     const result = engine.resultAt >> 2
     const decided = engine.u32[result + (RESULT_DECIDED >> 2)]!
-    if (decided > 0) delivery.produce(this.messages, decided)
+    if (decided > 0) delivery.produce(this.messages, decided, this.traces(from, count))
     if (this.deadCount() > 0) this.deadLetters(delivery, from, count)
     this.lap('produce', started)
     this.tally.addBatch(count)
@@ -335,6 +337,11 @@ export class PartitionLoop {
     this.hooks.sampler.see(engine, count, nowMs)
   }
 
+  private traces(from: number, count: number): number[] | undefined {
+    if (!this.settings.traceContext) return undefined
+    return tracesOf(this.traceContext, this.engine, this.source, from, count)
+  }
+
   /** After all that the champion needs; what fails here is told by counters and the log alone. */
   private challenge(count: number): void {
     this.counters.stage = 'challenge'
@@ -353,29 +360,11 @@ export class PartitionLoop {
       const letter = explainDeadLetter(engine, i, valueBytes, why)
       const recordOffset = source.recordOffset(from + i)
       const headers = deadLetterHeaders(letter, source.topic, source.partition, recordOffset)
-      const bytes = valueBytes + source.keyBytes(from + i)
-      const withValue = bytes <= this.letterBytesMax
-      if (withValue) this.largestLetterBytes = Math.max(this.largestLetterBytes, bytes)
-      else headers.push([VALUE_DROPPED_HEADER, String(valueBytes)])
+      const withValue = this.letterLimit.takes(valueBytes + source.keyBytes(from + i))
+      if (!withValue) headers.push([VALUE_DROPPED_HEADER, String(valueBytes)])
       delivery.deadLetter({ message: source.message(from + i), headers, withValue })
       this.tally.addDeadLetter(letter.class)
     }
-  }
-
-  /**
-   * The broker refused a record for its size. Decisions are small, so it was a dead letter: from
-   * now on those as large go without their value, which the input topic still holds. Where the
-   * broker's limit lies is not told; the next try is its default, and then half of what was
-   * refused.
-   */
-  private learnLetterLimit(): void {
-    const refused = this.largestLetterBytes
-    if (refused === 0) return
-    this.letterBytesMax =
-      refused > BROKER_MESSAGE_BYTES ? BROKER_MESSAGE_BYTES : Math.floor(refused / 2)
-    const { topic, partition } = this.source
-    const fields = { topic, partition, refused_bytes: refused, limit_bytes: this.letterBytesMax }
-    this.hooks.log('error', 'dead letters beyond the limit go without their value', fields)
   }
 
   private commit(delivery: Delivery, all: boolean): void {
@@ -386,7 +375,7 @@ export class PartitionLoop {
     if (nextOffset < 0) return
     this.lap('commit', started)
     this.failures = 0
-    this.largestLetterBytes = 0
+    this.letterLimit.clear()
     const nowMs = Date.now()
     this.tally.moveTo(counters)
     this.ages.moveTo(counters, nowMs)
@@ -469,10 +458,15 @@ export class PartitionLoop {
   /** Logs a failure and waits before the next try, ever longer; gives up after FAILURES_MAX. */
   private recover(error: unknown, next: string): void {
     if (!(error instanceof OperatingError) || error.kind === 'usage') throw error
+    // A missing ACL is not mended by trying again at once.
+    if (error.code.endsWith(NO_ACL)) throw error
     this.failures++
-    if (error.code === TOO_LARGE) this.learnLetterLimit()
-    this.largestLetterBytes = 0
     const { topic, partition } = this.source
+    if (error.code === TOO_LARGE) {
+      const { message, fields } = this.letterLimit.refused()
+      this.hooks.log('error', message, { topic, partition, ...fields })
+    }
+    this.letterLimit.clear()
     const fields = { topic, partition, code: error.code, kind: error.kind, failures: this.failures }
     this.hooks.log('warn', `${error.message}: ${next}`, fields)
     this.counters.add('restarts', 1)
@@ -493,5 +487,6 @@ export class PartitionLoop {
 }
 
 function isFatal(error: unknown): boolean {
-  return !(error instanceof OperatingError) || error.kind === 'fatal' || error.kind === 'usage'
+  if (!(error instanceof OperatingError) || error.code.endsWith(NO_ACL)) return true
+  return error.kind === 'fatal' || error.kind === 'usage'
 }

@@ -36,7 +36,39 @@ export class Outbox {
     this.hooks = hooks
   }
 
-  send(messages: number, count: number): void {
+  /** @param traces  of each record native headers that go onto it, or 0; taken over */
+  send(messages: number, count: number, traces?: number[]): void {
+    if (!traces) {
+      this.sendPlain(messages, count)
+      return
+    }
+    const { decisionsTopic } = this.settings
+    let from = 0
+    try {
+      while (from < count) {
+        let until = from
+        while (until < count && traces[until] === 0) until++
+        if (until > from) this.sendPlain(messages + from * MESSAGE_BYTES, until - from)
+        from = until
+        if (from === count) break
+        const at = messages + from * MESSAGE_BYTES
+        const headers = traces[from]!
+        this.untilRoom(() => {
+          // Refused for good it is freed already; only a full queue leaves it to us.
+          traces[from] = 0
+          const { producer, partition } = this
+          if (producer.produceMessage(decisionsTopic, partition, at, headers)) return true
+          traces[from] = headers
+          return false
+        })
+        from++
+      }
+    } finally {
+      for (const headers of traces) if (headers !== 0) this.producer.dropHeaders(headers)
+    }
+  }
+
+  private sendPlain(messages: number, count: number): void {
     const { decisionsTopic } = this.settings
     let sent = 0
     this.untilRoom(() => {

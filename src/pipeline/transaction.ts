@@ -32,9 +32,9 @@ export class Transaction implements Delivery {
     this.retry((sliceMs) => this.outbox.producer.initTransactions(sliceMs))
   }
 
-  produce(messages: number, count: number): void {
+  produce(messages: number, count: number, traces?: number[]): void {
     this.begin()
-    this.outbox.send(messages, count)
+    this.outbox.send(messages, count, traces)
   }
 
   deadLetter(letter: Letter): void {

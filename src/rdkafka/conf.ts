@@ -95,10 +95,11 @@ export function checkProperties(properties: Properties): void {
  */
 export function checkClient(type: number, properties: Properties): void {
   checkProperties(properties)
-  const brokers = new Set(['bootstrap.servers', 'metadata.broker.list'])
-  const rest = Object.entries(properties).filter(([name]) => !brokers.has(name))
-  // Only what is worse than a warning: without brokers there is one.
-  const quiet = { ...Object.fromEntries(rest), log_level: '3' }
+  const left = new Set(['bootstrap.servers', 'metadata.broker.list', 'debug'])
+  const rest = Object.entries(properties).filter(([name]) => !left.has(name))
+  // What is wrong with the properties is thrown; that there are no brokers, or that a token cannot
+  // be had yet, is told by the client that stays.
+  const quiet = { ...Object.fromEntries(rest), log_level: '0' }
   destroyClient(makeClient(type, quiet, 0))
 }
 

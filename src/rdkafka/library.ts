@@ -5,7 +5,7 @@
 import { CString, FFIType as T, dlopen, type Pointer } from 'bun:ffi'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { messageOf, usageError } from '../errors.ts'
+import { OperatingError, messageOf, usageError } from '../errors.ts'
 
 /** 2.15.0: the oldest whose structures and functions this room was held against. */
 const VERSION_MIN = 0x020f0000
@@ -182,17 +182,24 @@ export function openLibrary(path: string): string {
       throw usageError('librdkafka', `${path} is missing; "bun run setup" makes it`)
     }
     try {
+      checkVersion(path)
       rd = dlopen(path, SYMBOLS).symbols as Symbols
     } catch (error) {
+      if (error instanceof OperatingError) throw error
       throw usageError('librdkafka', `cannot use ${path}: ${messageOf(error)}`, error)
     }
   }
-  const version = rd.rd_kafka_version()
-  const text = String(rd.rd_kafka_version_str())
-  if (version < VERSION_MIN || version >= VERSION_END) {
-    throw usageError('librdkafka', `${path} is version ${text}, 2.15 or a later 2.x is due`)
-  }
-  return text
+  return String(rd.rd_kafka_version_str())
+}
+
+/** Before anything else is looked for, so that an old library is told by its version. */
+function checkVersion(path: string): void {
+  const { rd_kafka_version, rd_kafka_version_str } = SYMBOLS
+  const library = dlopen(path, { rd_kafka_version, rd_kafka_version_str })
+  const version = library.symbols.rd_kafka_version()
+  if (version >= VERSION_MIN && version < VERSION_END) return
+  const text = String(library.symbols.rd_kafka_version_str())
+  throw usageError('librdkafka', `${path} is version ${text}, 2.15 or a later 2.x is due`)
 }
 
 /** A NUL-terminated copy of a string, to pass for `const char *`. Keep it while C may read it. */

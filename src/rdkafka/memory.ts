@@ -32,7 +32,9 @@ const libc = openLibc()
 
 /**
  * Native address of an array's first byte. The garbage collector does not see addresses: whoever
- * keeps one keeps the array referenced for as long.
+ * keeps one keeps the array referenced for as long. Within one call into C nothing is collected, as
+ * the collector waits for the thread to come back; so what C only reads or fills during the call
+ * needs no more than to be its argument. What C keeps beyond the call it is given as a copy.
  */
 export function addressOf(array: NodeJS.TypedArray): number {
   return ptr(array)

@@ -1,7 +1,7 @@
 // Metadata of topics: which partitions there are.
 
 import { type Pointer, ptr } from 'bun:ffi'
-import { ERR_NONE, ERR_UNKNOWN_TOPIC_OR_PARTITION, KafkaError, throwCode } from './error.ts'
+import { ERR_UNKNOWN_TOPIC_OR_PARTITION, throwCode } from './error.ts'
 import { cString, rd, textAt } from './library.ts'
 import {
   METADATA_PARTITION_REPLICA_COUNT,
@@ -40,9 +40,7 @@ export function topicMetadata(
     const at = pointerAt(metadata, METADATA_TOPICS)
     const err = i32At(at, TOPIC_ERR)
     if (err === ERR_UNKNOWN_TOPIC_OR_PARTITION) return undefined
-    if (err !== ERR_NONE) {
-      throw new KafkaError('retriable', err, `metadata of ${topic}: error ${err}`)
-    }
+    throwCode(err, `metadata of ${topic}`)
     const partitions = i32At(at, TOPIC_PARTITION_COUNT)
     const first = pointerAt(at, TOPIC_PARTITIONS)
     return {

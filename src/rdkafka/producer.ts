@@ -176,7 +176,20 @@ export class Producer {
       ? [pointerAt(source, MESSAGE_PAYLOAD), u32At(source, MESSAGE_LEN)]
       : [0, 0]
     const key: Span = [pointerAt(source, MESSAGE_KEY), u32At(source, MESSAGE_KEY_LEN)]
-    return this.produceVa(topic, partition, key, value, native)
+    return this.orDrop(native, this.produceVa(topic, partition, key, value, native))
+  }
+
+  /**
+   * Hands over one record that is laid out already, with headers.
+   *
+   * @param message  native address of a rd_kafka_message_t; its bytes are copied
+   * @param headers  native address; taken over, but when the queue is full
+   * @returns false when the queue is full
+   */
+  produceMessage(topic: string, partition: number, message: number, headers: number): boolean {
+    const value: Span = [pointerAt(message, MESSAGE_PAYLOAD), u32At(message, MESSAGE_LEN)]
+    const key: Span = [pointerAt(message, MESSAGE_KEY), u32At(message, MESSAGE_KEY_LEN)]
+    return this.produceVa(topic, partition, key, value, headers as Pointer)
   }
 
   /**
@@ -196,10 +209,16 @@ export class Producer {
     assert(native, 'librdkafka makes headers')
     for (const [name, bytes] of headers) addHeader(native, name, bytes)
     this.pinned = { key, value }
-    return this.produceVa(topic, partition, spanOf(key), spanOf(value), native)
+    const taken = this.produceVa(topic, partition, spanOf(key), spanOf(value), native)
+    return this.orDrop(native, taken)
   }
 
-  /** @param headers  native; taken over */
+  private orDrop(headers: Pointer, taken: boolean): boolean {
+    if (!taken) rd.rd_kafka_headers_destroy(headers)
+    return taken
+  }
+
+  /** @param headers  native; taken over, but when the queue is full */
   private produceVa(
     topic: string,
     partition: number,
@@ -226,12 +245,17 @@ export class Producer {
       throwError(rd.rd_kafka_produceva(this.pointer, arguments_, VU_COUNT), `produce to ${topic}`)
       return true
     } catch (error) {
+      if (error instanceof KafkaError && error.kafkaCode === ERR_QUEUE_FULL) return false
       // Only a record that was taken takes its headers along.
       rd.rd_kafka_headers_destroy(headers)
       if (!(error instanceof KafkaError)) throw error
-      if (error.kafkaCode === ERR_QUEUE_FULL) return false
       throw error.kafkaCode === ERR_STATE ? abortError(error) : error
     }
+  }
+
+  /** Frees headers that go onto no record. */
+  dropHeaders(headers: number): void {
+    rd.rd_kafka_headers_destroy(headers as Pointer)
   }
 
   private copyHeaders(source: number): Pointer {

@@ -3,6 +3,7 @@
 
 import { OperatingError } from '../errors.ts'
 import { checkProperties } from '../rdkafka/conf.ts'
+import { checkLayout } from '../rdkafka/layout-check.ts'
 import { openLibrary } from '../rdkafka/library.ts'
 import { describeProperties } from '../rdkafka/properties.ts'
 
@@ -13,6 +14,7 @@ const FEATURES = 'builtin.features'
 
 function check(path: string): LibraryCheck {
   const version = openLibrary(path)
+  checkLayout(path)
   const names = describeProperties().get(FEATURES)?.default.split(', ') ?? []
   return { version, features: names.filter(hasFeature) }
 }

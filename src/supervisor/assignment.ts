@@ -5,6 +5,7 @@ import { COMMAND_ABANDON, COMMAND_RESTART, COMMAND_RUN } from '../metrics/counte
 import type { Consumer } from '../rdkafka/consumer.ts'
 import type { TopicPartition } from '../rdkafka/topic-partition-list.ts'
 import type { ServeEnd, WorkerThread } from '../worker-thread.ts'
+import type { EventLog } from './event-log.ts'
 import type { Topics } from './topics.ts'
 import type { WorkerPool } from './worker-pool.ts'
 
@@ -55,6 +56,7 @@ export type ServeContext = {
   consumer: Consumer
   pool: WorkerPool
   log: Log
+  events: EventLog
   topics: Topics
   /** Told when the partition cannot be served, whatever is tried. */
   fail(message: string): void
@@ -141,7 +143,10 @@ async function mayRestart(
   assignment.recordsAtRestart = records
   assignment.restarts++
   const { restarts } = assignment
-  context.log.error({ topic, partition, code, restarts }, `the partition's worker: ${message}`)
+  const fields = { topic, partition, code, restarts }
+  if (!context.events.isRefusal(code, message)) {
+    context.log.error(fields, `the partition's worker: ${message}`)
+  }
   if (fatal || restarts > RESTARTS_MAX) {
     context.fail(`partition ${partition} of ${topic} cannot be served: ${message}`)
     return false

@@ -2,25 +2,28 @@
 
 import { type Log, RepeatFilter } from '../log.ts'
 import type { LogLevel } from '../protocol.ts'
+import type { Refusals } from '../refusals.ts'
 
 export class EventLog {
   private readonly log: Log
+  private readonly refusals: Refusals
   private readonly repeats = new RepeatFilter()
 
-  constructor(log: Log) {
+  constructor(log: Log, refusals: Refusals) {
     this.log = log
+    this.refusals = refusals
   }
 
+  /** What a broker refuses is told by `refusals`, once. */
   write(level: LogLevel, message: string, fields: Record<string, unknown>): void {
+    if (this.isRefusal(fields['code'], message)) return
     const repeated = this.repeats.check(message)
     if (repeated === undefined) return
     this.log[level](repeated > 0 ? { ...fields, repeated } : fields, message)
   }
-}
 
-/** librdkafka's log levels are syslog's; what it calls an error it mostly mends by itself. */
-export function levelOf(syslog: number): LogLevel {
-  if (syslog <= 2) return 'error'
-  if (syslog <= 4) return 'warn'
-  return syslog <= 6 ? 'info' : 'debug'
+  /** Whether a broker refuses something, which is told elsewhere then. */
+  isRefusal(code: unknown, message: string): boolean {
+    return this.refusals.take(code, message)
+  }
 }

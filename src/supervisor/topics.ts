@@ -2,12 +2,13 @@
 // may get partitions while the worker runs; those that the decisions' topic does not have yet are
 // not served until it has.
 
-import { OperatingError } from '../errors.ts'
+import { OperatingError, messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { Admin } from '../rdkafka/admin.ts'
 import type { Properties } from '../rdkafka/conf.ts'
 import type { Consumer } from '../rdkafka/consumer.ts'
 import type { TopicMetadata } from '../rdkafka/metadata.ts'
+import type { Refusals } from '../refusals.ts'
 
 /** Longest that asking for metadata may hold up the main thread, and pause between tries. */
 const METADATA_TIMEOUT_MS = 100
@@ -27,14 +28,22 @@ export class Topics {
   private readonly names: TopicNames
   private readonly brokers: string | undefined
   private readonly log: Log
+  private readonly refusals: Refusals
 
   /** @param properties  of a client that asks while the consumer is busy */
-  constructor(consumer: Consumer, properties: Properties, names: TopicNames, log: Log) {
+  constructor(
+    consumer: Consumer,
+    properties: Properties,
+    names: TopicNames,
+    log: Log,
+    refusals: Refusals,
+  ) {
     this.consumer = consumer
     this.properties = properties
     this.brokers = properties['bootstrap.servers']
     this.names = names
     this.log = log
+    this.refusals = refusals
   }
 
   /** Whether the decisions of a partition have a place; asks the brokers now and then if not. */
@@ -58,11 +67,13 @@ export class Topics {
     for (const topic of [applications, decisions, deadLetters]) {
       try {
         const metadata = ask(topic)
+        this.refusals.accepted()
         if (!metadata) return `topic ${topic} does not exist; "bun run topics" makes it`
         partitions.push(metadata.partitions)
       } catch (error) {
         const code = error instanceof OperatingError ? error.code : 'unknown'
-        return `waiting for a broker at ${this.brokers} (${code})`
+        this.refusals.take(code, messageOf(error))
+        return this.refusals.reason || `waiting for a broker at ${this.brokers} (${code})`
       }
     }
     const [due, there, letters] = partitions as [number, number, number]

@@ -119,7 +119,7 @@ describe.skipIf(unavailable !== undefined)(
         source,
         counters,
         makeDelivery,
-        { batchRecords: 1024, timeoutMs: TIMEOUT_MS },
+        { batchRecords: 1024, timeoutMs: TIMEOUT_MS, traceContext: false },
         {
           log: () => undefined,
           challenger,

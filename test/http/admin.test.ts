@@ -31,7 +31,10 @@ function setUp(token = TOKEN) {
       app.request(path, {
         method,
         ...(body === undefined ? {} : { body }),
-        headers: bearer ? { Authorization: `Bearer ${bearer}` } : {},
+        headers: {
+          ...(bearer && { Authorization: `Bearer ${bearer}` }),
+          ...(body !== undefined && { 'Content-Type': 'application/json' }),
+        },
       })
   const call = caller(makeAdmin(host, token))
   const challenge = caller(makeChallengerAdmin(host, status, token))

@@ -51,7 +51,7 @@ function start(cluster: MockCluster, more: Record<string, string | number> = {})
 }
 
 async function call(worker: WorkerProcess, method: string, path: string, body?: object) {
-  const headers = { Authorization: `Bearer ${TOKEN}` }
+  const headers = { Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'application/json' }
   const init = { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) }
   const response = await fetch((await worker.url()) + path, init)
   return { status: response.status, body: (await response.json()) as Answer }

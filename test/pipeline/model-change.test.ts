@@ -60,7 +60,7 @@ function setUp(folder: Folder, more: Record<string, string | number> = {}) {
 }
 
 async function post(worker: WorkerProcess, path: string, body: object = {}) {
-  const headers = { Authorization: `Bearer ${TOKEN}` }
+  const headers = { Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'application/json' }
   const url = (await worker.url()) + path
   return fetch(url, { method: 'POST', headers, body: JSON.stringify(body) })
 }

@@ -67,8 +67,13 @@ test('serves the pages, chart library and all', async () => {
     },
   )
   try {
-    const { value } = await child.stdout.getReader().read()
-    const url = /http:\S+?:\d+\//.exec(new TextDecoder().decode(value))![0]
+    let output = ''
+    let url: string | undefined
+    for await (const chunk of child.stdout) {
+      output += new TextDecoder().decode(chunk)
+      url = /http:\S+?:\d+\//.exec(output)?.[0]
+      if (url) break
+    }
     for (const path of ['', 'apply', 'assets/monitor.ts', 'assets/uplot.js', 'assets/uplot.css']) {
       expect((await fetch(url + path)).status).toBe(200)
     }

@@ -27,12 +27,17 @@ const TOOL_MS_MAX = 60_000
 const ADMIN_MS_MAX = 15_000
 const STOP_MS_MAX = 60_000
 
+/** Of a node: where clients connect, and where controllers do. */
+type NodePorts = { id: number; port: number; controllerPort: number }
+
 export type ClusterOptions = {
   nodes?: 1 | 3
   /** Broker settings by Kafka's names, over ours; as a function where they differ by node. */
-  properties?: Properties | ((node: { id: number; port: number }) => Properties)
+  properties?: Properties | ((node: NodePorts) => Properties)
   /** More arguments of `kafka-storage format`, such as --add-scram and what follows it. */
   format?: readonly string[]
+  /** More flags of the brokers' Java, such as -Dname=value. */
+  flags?: readonly string[]
   heapMb?: number
   /**
    * 'quick' compiles little: it starts faster and is slower under load, good for tests.
@@ -253,9 +258,9 @@ function makeNodes(
       ...clusterProperties(count),
       ...nodeProperties(id, port, controllerPort, nodeFolder),
       'controller.quorum.voters': controllers,
-      ...(typeof given === 'function' ? given({ id, port }) : given),
+      ...(typeof given === 'function' ? given({ id, port, controllerPort }) : given),
     }
-    const flags = id === 1 ? archive.writeFlags : []
+    const flags = [...(id === 1 ? archive.writeFlags : []), ...(options.flags ?? [])]
     const heapMb = options.heapMb ?? 512
     const settings = { id, port, controllerPort, folder: nodeFolder, heapMb, flags, properties }
     return new KafkaNode(runtime, settings)

@@ -1,7 +1,8 @@
 // `dlq replay`: the selected letters to the applications' topic once more, or to another, as they
 // came; see src/dlq/letter-sender.ts for why each goes exactly once.
 
-import { type Config, producerProperties, readerProperties } from '../../config.ts'
+import type { Config } from '../../config.ts'
+import { producerProperties, readerProperties } from '../../config/clients.ts'
 import { FOREIGN, type Letter, identityOf, placeText } from '../../dlq/letter.ts'
 import { LetterSender, type Outgoing } from '../../dlq/letter-sender.ts'
 import { ensureMarksTopic } from '../../dlq/marks.ts'

@@ -88,7 +88,10 @@ function shown({ name, hash, path }: Version): string {
 async function ask(request: Request, options: LiveOptions, context: Context): Promise<unknown> {
   const { method, path, body } = request
   const url = addressOf(options.url, path)
-  const headers = { Authorization: `Bearer ${tokenOf(options, context)}` }
+  const headers = {
+    Authorization: `Bearer ${tokenOf(options, context)}`,
+    ...(body !== undefined && { 'Content-Type': 'application/json' }),
+  }
   const signal = AbortSignal.timeout(TIMEOUT_MS)
   const text = body === undefined ? {} : { body: JSON.stringify(body) }
   let response: Response

@@ -2,7 +2,7 @@
 
 import { extname } from 'node:path'
 import { DECISIONS } from '../../avro/encode-plan.ts'
-import { producerProperties } from '../../config.ts'
+import { producerProperties } from '../../config/clients.ts'
 import { OperatingError, usageError } from '../../errors.ts'
 import { Producer } from '../../rdkafka/producer.ts'
 import { MESSAGE_BYTES } from '../../rdkafka/structs.ts'

@@ -1,6 +1,7 @@
 // What every kind of replay starts with: the window, its reader, and programs by the settings.
 
-import { type Config, readerProperties } from '../../config.ts'
+import type { Config } from '../../config.ts'
+import { readerProperties } from '../../config/clients.ts'
 import { OperatingError } from '../../errors.ts'
 import { MODULE_PATH } from '../../paths.ts'
 import { AssignedReader } from '../../rdkafka/assigned-reader.ts'

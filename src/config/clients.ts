@@ -1,0 +1,85 @@
+// librdkafka's properties of each client: our defaults, what was given, what cannot be changed.
+
+import type { Config } from '../config.ts'
+
+/**
+ * A broker that hangs keeps its connections and says nothing: these tell soon that others lead its
+ * partitions now. librdkafka's own would take up to a minute, and five.
+ */
+const FAILOVER = {
+  'socket.timeout.ms': '10000',
+  'topic.metadata.refresh.interval.ms': '10000',
+}
+
+/** The consumer's properties: our defaults, then what was given, then what cannot be changed. */
+export function consumerProperties(config: Config): Record<string, string> {
+  const given = config.consumer
+  // The next-generation protocol (KIP-848) assigns on the broker, which has these settings.
+  const isNextGeneration = given['group.protocol']?.toLowerCase() === 'consumer'
+  const strategy: Record<string, string> = isNextGeneration
+    ? {}
+    : {
+        'partition.assignment.strategy': 'cooperative-sticky',
+        // A member hears of a rebalance with its heartbeat: the default of 3000 is a gap of as long
+        // in the decisions of partitions that are handed over.
+        'heartbeat.interval.ms': '300',
+      }
+  return {
+    'group.id': 'loanstream',
+    'auto.offset.reset': 'earliest',
+    ...strategy,
+    // Once queued.min.messages are queued the next fetch waits for this long; its default of 1000
+    // starves a worker this fast.
+    'fetch.queue.backoff.ms': '5',
+    // Each partition has its own queue, so this bounds memory per partition.
+    'queued.min.messages': '20000',
+    'queued.max.messages.kbytes': '16384',
+    ...FAILOVER,
+    'socket.nagle.disable': 'true',
+    // Tells how far a partition can be read, which health rests on.
+    'statistics.interval.ms': '1000',
+    ...given,
+    'enable.auto.commit': 'false',
+    'enable.auto.offset.store': 'false',
+    'enable.partition.eof': 'true',
+    'isolation.level': 'read_committed',
+  }
+}
+
+/**
+ * Those of a reader that assigns itself partitions, such as `replay`: no member of the group, nor
+ * of any other, so that nothing of the group's can change.
+ */
+export function readerProperties(config: Config): Record<string, string> {
+  const { 'group.instance.id': _, ...properties } = consumerProperties(config)
+  return {
+    // The end of a partition is told by a fetch that finds nothing.
+    'fetch.wait.max.ms': '50',
+    ...properties,
+    'group.id': `${properties['group.id']}-reader`,
+  }
+}
+
+/** The producer's properties, without those of its delivery. */
+export function producerProperties(config: Config): Record<string, string> {
+  const linger = config.settings.delivery === 'exactly-once' ? '5' : '1'
+  return {
+    'linger.ms': linger,
+    // How large a record may be is the topic's to say (max.message.bytes), not ours.
+    'message.max.bytes': '1000000000',
+    'queue.buffering.max.messages': '200000',
+    'queue.buffering.max.kbytes': '131072',
+    ...FAILOVER,
+    'socket.nagle.disable': 'true',
+    ...config.producer,
+  }
+}
+
+/** Those of a challenger's producer: a queue that bounds what a broken topic costs in memory. */
+export function challengerProperties(config: Config): Record<string, string> {
+  return {
+    ...producerProperties(config),
+    'queue.buffering.max.messages': '100000',
+    'queue.buffering.max.kbytes': '65536',
+  }
+}
