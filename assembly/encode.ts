@@ -16,9 +16,11 @@ import {
   CONTEXT_OUTPUT,
   CONTEXT_POLICY,
   CONTEXT_REASONS,
+  CONTEXT_REFERRED,
   CONTEXT_RESULT,
   CONTEXT_STATUSES,
   CONTEXT_WRITER_OF,
+  DECISION_REFERRED,
   ENCODE_ADDRESS,
   ENCODE_CODE,
   ENCODE_CONSTANT,
@@ -65,6 +67,7 @@ export function encode(context: usize, n: i32): void {
   const output = <usize>load<u32>(context, CONTEXT_OUTPUT)
   const nativeBase = load<i64>(context, CONTEXT_NATIVE_BASE)
   let message = <usize>load<u32>(context, CONTEXT_MESSAGES)
+  let referred = <usize>load<u32>(context, CONTEXT_REFERRED)
   let position = output
   let decided: u32 = 0
   memory.fill(result, 0, RESULT_BYTES)
@@ -79,9 +82,14 @@ export function encode(context: usize, n: i32): void {
     store<i64>(message, nativeBase + <i64>load<u32>(id), MESSAGE_KEY)
     store<i64>(message, <i64>load<u32>(id, 4), MESSAGE_KEY_LEN)
     store<i64>(message, 0, MESSAGE_PRIVATE)
+    const decision = <usize>load<u8>(decisions + i)
+    if (referred != 0 && decision == DECISION_REFERRED) {
+      memory.copy(referred, message, MESSAGE_BYTES)
+      referred += MESSAGE_BYTES
+    }
     message += MESSAGE_BYTES
     decided++
-    const outcome = result + ((<usize>load<u8>(decisions + i)) << 2)
+    const outcome = result + (decision << 2)
     store<u32>(outcome, load<u32>(outcome, RESULT_OUTCOMES) + 1, RESULT_OUTCOMES)
   }
   store<u32>(result, decided, RESULT_DECIDED)
@@ -181,12 +189,12 @@ function encodeReasons(
   position: usize,
   result: usize,
 ): usize {
-  let reasons = load<u32>(<usize>load<u32>(context, CONTEXT_REASONS) + (i << 2))
+  let reasons = load<u64>(<usize>load<u32>(context, CONTEXT_REASONS) + (i << 3))
   if (reasons) {
     const texts = <usize>load<u32>(policy, POLICY_REASON_TEXTS)
-    position = writeLong(position, <i64>popcnt(reasons))
+    position = writeLong(position, <i64>popcnt<u64>(reasons))
     while (reasons) {
-      const reason = <usize>ctz(reasons)
+      const reason = <usize>ctz<u64>(reasons)
       const text = texts + (reason << 3)
       const length = <usize>load<u32>(text, 4)
       memory.copy(position, <usize>load<u32>(text), length)

@@ -37,7 +37,7 @@ export const CONTEXT_MARGINS = 64
 export const CONTEXT_POLICY = 68
 /** u32: address of u8[n], decision of each record (index of DECISION_…). */
 export const CONTEXT_DECISIONS = 72
-/** u32: address of u32[n], set of reasons that fired, bit i = reason i of the policy. */
+/** u32: address of u64[n], set of reasons that fired, bit i = reason i of the policy. */
 export const CONTEXT_REASONS = 76
 /** u32: address of the encode plan (ENCODE_… steps). */
 export const CONTEXT_ENCODE_PLAN = 80
@@ -62,6 +62,8 @@ export const CONTEXT_GUID_COUNT = 120
 export const CONTEXT_USES_REGISTRY = 124
 /** u32: address of the writer entry of records without framing, or 0: there are none. */
 export const CONTEXT_RAW_WRITER = 128
+/** u32: address of rd_kafka_message_t[n], once more those of the referred decisions; or 0. */
+export const CONTEXT_REFERRED = 132
 export const CONTEXT_BYTES = 136
 
 // ---- Result of one batch, written by the module.
@@ -72,11 +74,11 @@ export const RESULT_OUTPUT_BYTES = 4
 export const RESULT_DEAD = 8
 /** u32[3]: decisions by outcome. */
 export const RESULT_OUTCOMES = 16
-/** u32[32]: how often each reason was given. */
+/** u32[64]: how often each reason was given. */
 export const RESULT_REASONS = 32
 /** u32[3][3]: of a challenger, records by the champion's outcome and its own. */
-export const RESULT_PAIRS = 160
-export const RESULT_BYTES = 196
+export const RESULT_PAIRS = 288
+export const RESULT_BYTES = 324
 
 // ---- Decisions, in the order of the enum in schemas/loan_decision.
 export const DECISION_APPROVED = 0
@@ -358,7 +360,7 @@ export const NODE_COLUMNS_MAX = 1 << 14
 export const NODE_TREES = 8
 export const NODE_BYTES = 4 * NODE_TREES
 
-// ---- Policy: header, then rules.
+// ---- Policy: header, then clauses.
 /** f64: margins at or above are rejected; above the second (and below the first) referred. */
 export const POLICY_REJECT_FROM = 0
 export const POLICY_REFER_ABOVE = 8
@@ -367,32 +369,40 @@ export const POLICY_SCORE_OFFSET = 16
 export const POLICY_SCORE_FACTOR = 24
 export const POLICY_SCORE_LOWEST = 32
 export const POLICY_SCORE_HIGHEST = 40
-/** u32: set of reasons (bits) whose outcome is rejection. */
+/** u64: set of reasons (bits) whose outcome is rejection. */
 export const POLICY_REJECTING = 48
 /** u32: bit of the reason given when the margin rejects, or refers. */
-export const POLICY_REJECT_REASON = 52
-export const POLICY_REFER_REASON = 56
-export const POLICY_RULES = 60
+export const POLICY_REJECT_REASON = 56
+export const POLICY_REFER_REASON = 60
+/** u32: bytes of all clauses. */
+export const POLICY_CLAUSES_BYTES = 64
 /** u32: address of u32 pairs (address, length): each reason, Avro-encoded. */
-export const POLICY_REASON_TEXTS = 64
+export const POLICY_REASON_TEXTS = 68
 export const POLICY_HEADER_BYTES = 72
-/** u32: byte offset of the field's column; of a ratio the dividend's, and the divisor's. */
-export const RULE_COLUMN = 0
-export const RULE_DIVISOR = 4
-/** u32: RULE_KIND_…, and bit of the reason. */
-export const RULE_KIND = 8
-export const RULE_REASON = 12
-/** f64: what the value is compared with. */
-export const RULE_LIMIT = 16
-export const RULE_BYTES = 24
+/** Reasons a policy can hold: bits of a u64. */
+export const REASONS_MAX = 64
 
-export const RULE_KIND_BELOW = 0
-export const RULE_KIND_ABOVE = 1
-export const RULE_KIND_RATIO_BELOW = 2
-export const RULE_KIND_RATIO_ABOVE = 3
-export const RULE_KIND_MISSING = 4
-/** Reasons a policy can hold: bits of a u32. */
-export const REASONS_MAX = 32
+// Clause: a reason that is given when all of the conditions behind it hold. A reason may have
+// several clauses.
+/** u32: bit of the reason; and bytes of the clause, its conditions included. */
+export const CLAUSE_REASON = 0
+export const CLAUSE_BYTES = 4
+export const CLAUSE_HEADER_BYTES = 8
+
+// Condition: a value lies in one of the ranges, or is missing. Its ranges lie behind it: f64 pairs,
+// both ends inclusive, ascending.
+/** u32: byte offset of the field's column; of a ratio the dividend's, and the divisor's. */
+export const CONDITION_COLUMN = 0
+/** NO_COLUMN where the value is no ratio. */
+export const CONDITION_DIVISOR = 4
+/** u32: 1 when a missing value meets it. */
+export const CONDITION_MISSING = 8
+/** u32: how many ranges. */
+export const CONDITION_RANGES = 12
+export const CONDITION_HEADER_BYTES = 16
+export const RANGE_LOW = 0
+export const RANGE_HIGH = 8
+export const RANGE_BYTES = 16
 
 // ---- Encode plan: steps of 12 bytes (u32 code, u32 address, u32 length).
 export const ENCODE_CODE = 0

@@ -538,6 +538,14 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def training_of(values: Floats) -> dict[str, float]:
+    """Bounds of a feature's values, and the share of rows without one: a policy may refer others."""
+    bounds = [float(np.nanmin(values)), float(np.nanmax(values))]
+    minimum, maximum = (int(bound) if bound.is_integer() else bound for bound in bounds)
+    missing = round(float(np.isnan(values).mean()), 6)
+    return {"minimum": minimum, "maximum": maximum, "missing": missing}
+
+
 def manifest_of(
     name: str,
     source: bytes,
@@ -558,8 +566,13 @@ def manifest_of(
         "predicts": "log-odds of default",
         "trainer": {"name": "lightgbm", "version": lgb.__version__},
         "features": [
-            {"name": name, "field": name, "monotone": direction}
-            for name, direction in zip(NAMES, constraints, strict=True)
+            {
+                "name": name,
+                "field": name,
+                "monotone": direction,
+                "training": training_of(loans.features[:, index]),
+            }
+            for index, (name, direction) in enumerate(zip(NAMES, constraints, strict=True))
         ],
         "trees": booster.num_trees(),
         "leaves_max": max(t["num_leaves"] for t in booster.dump_model()["tree_info"]),

@@ -29,6 +29,12 @@ export const SETTINGS = {
     '',
     'which dead letters `dlq replay` has sent; compacted',
   ),
+  'topic.referred': setting(
+    topic.or(z.literal('')),
+    '',
+    '',
+    'referred decisions go to it as well, same partition; empty: none',
+  ),
   'topic.partitions': setting(int(1, 100_000), 4, '', 'partitions that `topics` creates'),
   'topic.replication.factor': setting(int(1, 100), 3, '', 'replicas that `topics` creates'),
   'topic.min.insync.replicas': setting(int(1, 100), 2, '', 'replicas that must have a record'),
@@ -118,7 +124,7 @@ export const SETTINGS = {
     int(0, 3_600_000),
     1000,
     'ms',
-    'how often to look for a new artefact in model.path; 0: never',
+    'how often to look for a new artefact or policy; 0: never',
   ),
   'challenger.model.path': setting(
     z.string(),
@@ -133,7 +139,7 @@ export const SETTINGS = {
     z.string().regex(/^([A-Za-z0-9._~+/-]+=*)?$/, 'must be a token of RFC 6750'),
     '',
     '',
-    'bearer token of /model and /challenger; empty: they are refused',
+    'bearer token of /model, /policy and /challenger; empty: they are refused',
   ),
   'http.intake': setting(
     z.enum(['off', 'on']),
@@ -242,8 +248,10 @@ function checkTopics({ settings, origins }: Config): void {
     'topic.dead.letters',
     'topic.challenger',
     'topic.dead.letters.sent',
+    'topic.referred',
   ] as const
   for (const key of keys) {
+    if (settings[key] === '') continue
     const other = taken.get(settings[key])
     if (other) {
       const origin = origins.get(key) ?? origins.get(other) ?? 'defaults'

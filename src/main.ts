@@ -9,6 +9,7 @@ import { demoCommand } from './cli/demo.ts'
 import { dlqCommand } from './cli/dlq.ts'
 import { modelCommand } from './cli/model.ts'
 import { monitorCommand } from './cli/monitor.ts'
+import { policyCommand } from './cli/policy.ts'
 import { produceCommand } from './cli/produce.ts'
 import { replayCommand } from './cli/replay.ts'
 import { schemaCommand } from './cli/schema.ts'
@@ -48,6 +49,7 @@ function makeProgram(): Command {
     dlqCommand(run, context),
     replayCommand(run, context),
     modelCommand(run, context),
+    policyCommand(run, context),
     schemaCommand(run, context),
   ]) {
     program.addCommand(inherit(command, program))

@@ -1,6 +1,6 @@
-// What decides, changed while running: the model, its challenger, the schema files, what a registry
-// knows. The new program is made, checked and warmed beside the old one, then every worker goes
-// over at its next batch. One that is refused changes nothing.
+// What decides, changed while running: the model, its challenger, the policy, the schema files,
+// what a registry knows. The new program is made, checked and warmed beside the old one, then every
+// worker goes over at its next batch. One that is refused changes nothing.
 
 import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -8,6 +8,7 @@ import { type SchemaVersion, stampOfSchemas } from './avro/schema-files.ts'
 import type { SchemaId } from './avro/schema-id.ts'
 import { OperatingError, assert, messageOf } from './errors.ts'
 import type { Log } from './log.ts'
+import { type Policy, loadPolicy } from './policy/policy.ts'
 import { type Artefact, loadArtefact } from './scorer/artefact.ts'
 import { withChallenger } from './scorer/challenger.ts'
 import {
@@ -19,23 +20,28 @@ import {
 } from './scorer/program.ts'
 import { checkHistory, checkReadable, isSame } from './scorer/succession.ts'
 import { warmUp } from './scorer/warm-up.ts'
+import { type Loaded, Swappable, type Version, hex } from './swappable.ts'
 
 /** The machine code is hot from the program before: this finds what cannot run at all. */
 const WARM_TURNS = 10
 
-export type ModelVersion = { folder: string; name: string; hash: string; sinceMs: number }
-
 /** What the host gives new programs to; resolves when every partition is decided by it. */
 export type ProgramUser = { replaceProgram(program: Program): Promise<void> }
 
-type Loaded = { version: ModelVersion; artefact: Artefact }
+/** What a program is made of; of what is not given, what is in use. */
+type Given = {
+  parts?: ProgramParts
+  artefact?: Artefact
+  policy?: Policy
+  rival?: Loaded<Artefact> | undefined
+}
 
 export type ModelHostOptions = {
   module: WebAssembly.Module
-  /** Schemas, and the policy, which stays. */
+  /** Schemas and policy to start with. */
   parts: ProgramParts
+  /** The model to start with, and its folder. */
   artefact: Artefact
-  /** The artefact's folder. */
   folder: string
   /** Folder of the schema files. */
   schemas: string
@@ -46,62 +52,40 @@ export type ModelHostOptions = {
 }
 
 export class ModelHost {
-  swaps = 0
-  refusals = 0
+  readonly model: Swappable<Artefact>
+  readonly policy: Swappable<Policy>
   schemaChanges = 0
   schemaRefusals = 0
   private readonly options: ModelHostOptions
+  /** Schemas in use; the policy in use is its swappable's. */
   private parts: ProgramParts
-  private current: Loaded
-  private previous: Loaded | undefined
-  private rival: Loaded | undefined
+  private rival: Loaded<Artefact> | undefined
   private busy: Promise<unknown> = Promise.resolve()
   private readonly watchers: ReturnType<typeof setInterval>[] = []
 
   constructor(options: ModelHostOptions) {
     this.options = options
-    const { artefact, folder, parts } = options
+    const { artefact, folder, parts, log } = options
     this.parts = parts
-    this.current = { artefact, version: versionOf(artefact, resolve(folder)) }
-  }
-
-  get model(): ModelVersion {
-    return this.current.version
-  }
-
-  get previousModel(): ModelVersion | undefined {
-    return this.previous?.version
-  }
-
-  get challenger(): ModelVersion | undefined {
-    return this.rival?.version
-  }
-
-  /**
-   * Changes to the artefact in a folder; the challenger stays.
-   *
-   * @throws OperatingError kind 'usage' when it cannot be used: the old one goes on
-   */
-  load(folder: string): Promise<ModelVersion> {
-    return this.inTurn(() =>
-      this.change(folder, () => {
-        const artefact = loadArtefact(resolve(folder))
-        return { artefact, version: versionOf(artefact, resolve(folder)) }
-      }),
-    )
-  }
-
-  /**
-   * Changes back to the model before, which is still in memory.
-   *
-   * @throws OperatingError kind 'usage', code 'model' when there is none
-   */
-  rollBack(): Promise<ModelVersion> {
-    return this.inTurn(async () => {
-      const { previous } = this
-      if (!previous) throw new OperatingError('usage', 'model', 'there is no model before')
-      return this.change(previous.version.folder, () => previous)
+    const inTurn = <T>(action: () => Promise<T>) => this.inTurn(action)
+    this.model = new Swappable('model', modelLoaded(artefact, folder), {
+      load: (path) => modelLoaded(loadArtefact(path), path),
+      stampOf: (path) => stampOf(join(path, 'manifest.json')),
+      use: (next) => this.use({ artefact: next }),
+      inTurn,
+      log,
     })
+    this.policy = new Swappable('policy', policyLoaded(parts.policy), {
+      load: (path) => policyLoaded(loadPolicy(path)),
+      stampOf,
+      use: (next) => this.use({ policy: next }),
+      inTurn,
+      log,
+    })
+  }
+
+  get challenger(): Version | undefined {
+    return this.rival?.version
   }
 
   /**
@@ -109,24 +93,25 @@ export class ModelHost {
    *
    * @throws OperatingError kind 'usage' when it cannot be used: nothing changes
    */
-  challenge(folder: string): Promise<ModelVersion> {
+  challenge(folder: string): Promise<Version> {
     return this.inTurn(async () => {
       const { module, user, log } = this.options
-      let artefact: Artefact
+      let rival: Loaded<Artefact>
       let program: Program
       try {
-        artefact = loadArtefact(resolve(folder))
-        program = this.program({ rival: { artefact } })
+        const path = resolve(folder)
+        rival = modelLoaded(loadArtefact(path), path)
+        program = this.program({ rival })
         warmUp(module, program, WARM_TURNS)
       } catch (error) {
         log.error({ folder }, `challenger refused, nothing changes: ${messageOf(error)}`)
         throw error
       }
       await user.replaceProgram(program)
-      const version = versionOf(artefact, resolve(folder))
-      this.rival = { version, artefact }
-      log.info({ challenger: version.name, hash: version.hash }, 'challenger on')
-      return version
+      this.rival = rival
+      const { name, hash } = rival.version
+      log.info({ challenger: name, hash }, 'challenger on')
+      return rival.version
     })
   }
 
@@ -141,9 +126,12 @@ export class ModelHost {
     })
   }
 
-  /** Loads the folder again that is in use, as when its artefact was replaced. */
-  reload(): Promise<ModelVersion> {
-    return this.load(this.model.folder)
+  /**
+   * Loads model and policy again from where they came, each on its own: what is wrong with one is
+   * logged and counted and does not keep the other.
+   */
+  async reload(): Promise<void> {
+    await Promise.allSettled([this.model.reload(), this.policy.reload()])
   }
 
   /**
@@ -207,40 +195,36 @@ export class ModelHost {
     return this.parts.decisionSchema
   }
 
-  /** Looks at the artefact of the folder in use every so often; changes to it when it is new. */
+  /**
+   * Looks every so often at the artefact of the folder in use and at the policy's file; changes to
+   * what is new.
+   */
   watch(intervalMs: number): void {
-    this.watchFor(
-      intervalMs,
-      () => stampOf(this.model.folder),
-      () => this.reload(),
-    )
+    this.every(intervalMs, () => {
+      for (const part of [this.model, this.policy]) {
+        // What was wrong is logged and counted.
+        if (part.isStale) part.reload().catch(() => undefined)
+      }
+    })
   }
 
   /** Looks at the schema files every so often; takes them when there is anything new. */
   watchSchemas(intervalMs: number): void {
-    this.watchFor(
-      intervalMs,
-      () => stampOfSchemas(this.options.schemas),
-      () => this.reloadSchemas(),
-    )
-  }
-
-  private watchFor(
-    intervalMs: number,
-    stampNow: () => string | undefined,
-    reload: () => Promise<unknown>,
-  ): void {
-    let seen = stampNow()
-    const watcher = setInterval(() => {
-      const stamp = stampNow()
+    let seen = stampOfSchemas(this.options.schemas)
+    this.every(intervalMs, () => {
+      const stamp = stampOfSchemas(this.options.schemas)
       if (stamp === undefined || stamp === seen) return
       seen = stamp
       // What was wrong is logged and counted.
-      reload().catch((error: unknown) => {
+      this.reloadSchemas().catch((error: unknown) => {
         const isTransient = error instanceof OperatingError && error.kind === 'retriable'
         if (isTransient) seen = undefined
       })
-    }, intervalMs)
+    })
+  }
+
+  private every(intervalMs: number, look: () => void): void {
+    const watcher = setInterval(look, intervalMs)
     watcher.unref()
     this.watchers.push(watcher)
   }
@@ -250,44 +234,20 @@ export class ModelHost {
   }
 
   /** The program of all there is, but for what is given. */
-  private program(
-    given: {
-      parts?: ProgramParts
-      artefact?: Artefact
-      rival?: { artefact: Artefact } | undefined
-    } = {},
-  ): Program {
-    const { parts = this.parts, artefact = this.current.artefact } = given
+  private program(given: Given = {}): Program {
+    const { parts = this.parts, artefact = this.model.current.content } = given
+    const { policy = this.policy.current.content } = given
     const rival = 'rival' in given ? given.rival : this.rival
-    const program = makeProgram(parts, artefact)
-    return rival ? withChallenger(program, rival.artefact) : program
+    const program = makeProgram({ ...parts, policy }, artefact)
+    return rival ? withChallenger(program, rival.content) : program
   }
 
-  /** Changes to what is loaded, with the challenger there is, unless something is wrong with it. */
-  private async change(folder: string, load: () => Loaded): Promise<ModelVersion> {
-    const startMs = performance.now()
-    const { module, user, log } = this.options
-    let loaded: Loaded
-    let program: Program
-    try {
-      loaded = load()
-      program = this.program(loaded)
-      warmUp(module, program, WARM_TURNS)
-    } catch (error) {
-      this.refusals++
-      const fields = { folder, model: this.model.name, hash: this.model.hash }
-      log.error(fields, `model refused, the old one goes on: ${messageOf(error)}`)
-      throw error
-    }
+  /** Changes to a model or a policy, with all else there is. */
+  private async use(next: Given): Promise<void> {
+    const { module, user } = this.options
+    const program = this.program(next)
+    warmUp(module, program, WARM_TURNS)
     await user.replaceProgram(program)
-    const version = { ...loaded.version, sinceMs: Date.now() }
-    this.previous = this.current
-    this.current = { artefact: loaded.artefact, version }
-    this.swaps++
-    const { name, hash } = version
-    const ms = Math.round(performance.now() - startMs)
-    log.info({ model: name, hash, before: this.previous.version.hash, ms }, 'model changed')
-    return version
   }
 
   /** One change at a time, in the order they were asked for. */
@@ -298,9 +258,16 @@ export class ModelHost {
   }
 }
 
-function versionOf({ manifest, modelHash }: Artefact, folder: string): ModelVersion {
-  const hash = Buffer.from(modelHash).toString('hex')
-  return { folder, name: manifest.name, hash, sinceMs: Date.now() }
+function modelLoaded(artefact: Artefact, folder: string): Loaded<Artefact> {
+  const { manifest, modelHash } = artefact
+  const version = { name: manifest.name, hash: hex(modelHash), sinceMs: Date.now() }
+  return { content: artefact, version: { ...version, path: resolve(folder) } }
+}
+
+function policyLoaded(policy: Policy): Loaded<Policy> {
+  const { file, hash, path } = policy
+  const version = { name: file.name, hash: hex(hash), sinceMs: Date.now() }
+  return { content: policy, version: { ...version, path: resolve(path) } }
 }
 
 function withDecisionId(parts: ProgramParts, decisionId: number): ProgramParts {
@@ -309,8 +276,7 @@ function withDecisionId(parts: ProgramParts, decisionId: number): ProgramParts {
   return { ...parts, registry: { ...registry, decisionId } }
 }
 
-/** What tells one state of a folder's artefact from another; undefined while there is none. */
-function stampOf(folder: string): string | undefined {
-  const stat = statSync(join(folder, 'manifest.json'), { throwIfNoEntry: false })
+function stampOf(path: string): string | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false })
   return stat && `${stat.ino} ${stat.mtimeMs} ${stat.size}`
 }

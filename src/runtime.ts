@@ -86,7 +86,12 @@ export async function startRuntime(
     versions: { program: packageJson.version, librdkafka: librdkafka.version },
     consumer,
     worker,
-    applicationsTopic: settings['topic.applications'],
+    topics: {
+      applications: settings['topic.applications'],
+      decisions: settings['topic.decisions'],
+      deadLetters: settings['topic.dead.letters'],
+      referred: settings['topic.referred'],
+    },
     prestart: settings['workers.prestart'],
     shutdownTimeoutMs: settings['shutdown.timeout.ms'],
     progressTimeoutMs: settings['progress.timeout.ms'],
@@ -181,6 +186,7 @@ function workerSettings(config: Config, group: string): WorkerSettings {
     inputBytes: settings['batch.bytes'],
     loop: {
       batchRecords: settings['batch.records'],
+      hasReferredTopic: settings['topic.referred'] !== '',
       timeoutMs,
       traceContext: settings['trace.context'] === 'on',
     },
@@ -191,6 +197,7 @@ function workerSettings(config: Config, group: string): WorkerSettings {
     },
     commits: {
       decisionsTopic: settings['topic.decisions'],
+      referredTopic: settings['topic.referred'],
       deadLettersTopic: settings['topic.dead.letters'],
       commitIntervalMs: settings['commit.interval.ms'],
       commitRecords: settings['commit.records'],

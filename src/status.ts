@@ -2,7 +2,6 @@
 
 import type { Counters, Stage } from './metrics/counters.ts'
 import type { SampleRing } from './metrics/samples.ts'
-import type { Reason } from './records.ts'
 
 export type Phase = 'starting' | 'waiting' | 'joining' | 'running' | 'stopping' | 'stopped'
 
@@ -39,7 +38,8 @@ export interface Status {
   /** The second model, when there is one. */
   readonly challenger: { name: string; hash: string } | undefined
   readonly policy: { name: string; hash: string }
-  readonly reasons: readonly Reason[]
+  /** By slot of the counters. */
+  readonly reasonCodes: readonly string[]
   readonly rebalances: number
   /** Partitions found wedged and begun anew, by the stage they hung in. */
   readonly wedged: ReadonlyMap<Stage, number>

@@ -5,6 +5,7 @@
 import { OperatingError, assert, messageOf } from './errors.ts'
 import { type Log, levelOf } from './log.ts'
 import type { Counters, Stage } from './metrics/counters.ts'
+import { ReasonSlots } from './metrics/reason-slots.ts'
 import type { SampleRing } from './metrics/samples.ts'
 import type { WorkerSettings } from './protocol.ts'
 import { Consumer } from './rdkafka/consumer.ts'
@@ -18,7 +19,7 @@ import { EventLog } from './supervisor/event-log.ts'
 import { Membership } from './supervisor/membership.ts'
 import { ProgressWatch, noteStableEnd, statusOf } from './supervisor/progress.ts'
 import { type BringSchemas, SchemaRequests } from './supervisor/schema-requests.ts'
-import { METADATA_PAUSE_MS, Topics } from './supervisor/topics.ts'
+import { METADATA_PAUSE_MS, type TopicNames, Topics } from './supervisor/topics.ts'
 import { WorkerPool } from './supervisor/worker-pool.ts'
 
 const POLL_INTERVAL_MS = 10
@@ -31,7 +32,7 @@ export type SupervisorOptions = {
   versions: Status['version']
   consumer: Readonly<Record<string, string>>
   worker: WorkerSettings
-  applicationsTopic: string
+  topics: TopicNames
   prestart: number
   shutdownTimeoutMs: number
   progressTimeoutMs: number
@@ -53,6 +54,7 @@ export class Supervisor implements Status {
   private readonly refusals: Refusals
   private readonly consumer: Consumer
   private readonly topics: Topics
+  private readonly slots = new ReasonSlots()
   private readonly pool: WorkerPool
   private readonly membership: Membership
   private readonly schemaRequests: SchemaRequests
@@ -63,7 +65,7 @@ export class Supervisor implements Status {
   private readonly timers: ReturnType<typeof setInterval>[] = []
 
   constructor(options: SupervisorOptions) {
-    const { consumer, worker, log, applicationsTopic: applications } = options
+    const { consumer, worker, log, topics: names } = options
     this.options = options
     this.log = log
     this.version = options.versions
@@ -76,11 +78,10 @@ export class Supervisor implements Status {
       onGiveUp: (error) => options.onFatal(error),
     })
     this.events = new EventLog(log, this.refusals)
-    const { decisionsTopic: decisions, deadLettersTopic: deadLetters } = worker.commits
-    const names = { applications, decisions, deadLetters }
     this.topics = new Topics(this.consumer, worker.producer, names, log, this.refusals)
+    const program = this.slots.assign(options.program)
     const fail = (message: string, cause?: unknown) => this.fail(message, cause)
-    this.pool = new WorkerPool(options.program, options, this.events, fail, (thread, ids) => {
+    this.pool = new WorkerPool(program, options, this.events, fail, (thread, ids) => {
       void this.schemaRequests.answer(thread, ids)
     })
     const { pool, topics } = this
@@ -114,7 +115,7 @@ export class Supervisor implements Status {
     if (this.isStopping()) return
     this.phase = 'joining'
     this.obstacle = 'joining the group'
-    this.consumer.subscribe(this.options.applicationsTopic)
+    this.consumer.subscribe(this.options.topics.applications)
   }
 
   private isStopping(): boolean {
@@ -127,14 +128,14 @@ export class Supervisor implements Status {
    * @returns when all that serve a partition use it
    */
   async replaceProgram(program: Program): Promise<void> {
-    const number = this.pool.replaceProgram(program)
+    const number = this.pool.replaceProgram(this.slots.assign(program))
     this.membership.wake()
     const isBehind = () =>
       this.membership.all().some(({ thread }) => thread.counters.programUsed < number)
     while (isBehind() && !this.isStopping()) await Bun.sleep(1)
   }
 
-  /** Waits until a broker answers and all three topics are there, saying what it waits for. */
+  /** Waits until a broker answers and all topics are there, saying what it waits for. */
   private async waitForTopics(): Promise<void> {
     while (!this.isStopping()) {
       const missing = this.topics.missing()
@@ -293,8 +294,8 @@ export class Supervisor implements Status {
     return { name: policyName, hash: policyHash.toHex() }
   }
 
-  get reasons() {
-    return this.pool.program.reasons
+  get reasonCodes() {
+    return this.slots.codes
   }
 
   get wedged(): ReadonlyMap<Stage, number> {

@@ -195,6 +195,7 @@ describe('our settings', () => {
     ['topic.dead.letters', 'topic.decisions'],
     ['topic.challenger', 'topic.decisions'],
     ['topic.challenger', 'topic.applications'],
+    ['topic.referred', 'topic.decisions'],
   ])('%s cannot be %s', (a, b) => {
     expect(refusalOf({ sets: [`${a}=t`, `${b}=t`] })).toContain(a)
   })

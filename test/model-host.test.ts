@@ -2,18 +2,21 @@
 // told, and nothing changes.
 
 import { expect, test } from 'bun:test'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writeArtefact } from '../src/compiler/artefact.ts'
 import { makeLog } from '../src/log.ts'
 import { ModelHost } from '../src/model-host.ts'
+import { fromRoot } from '../src/paths.ts'
 import { loadArtefact } from '../src/scorer/artefact.ts'
 import type { Program, ProgramParts } from '../src/scorer/program.ts'
+import { hex } from '../src/swappable.ts'
 import {
   artefactOf,
   decisionSchema,
   policyOf,
+  registered,
   schemaVersion,
   wasmModule,
 } from './support/engine.ts'
@@ -38,34 +41,57 @@ function folderOf(name: string, features: string[]): string {
   return folder
 }
 
+/** Takes programs as workers would. */
+class Programs {
+  readonly used: Program[] = []
+
+  replaceProgram(program: Program): Promise<void> {
+    this.used.push(program)
+    return Promise.resolve()
+  }
+}
+
+function hostOf(folder: string, user: Programs, more: Partial<ProgramParts> = {}): ModelHost {
+  return new ModelHost({
+    module: wasmModule,
+    parts: { ...parts, ...more },
+    artefact: loadArtefact(folder),
+    folder,
+    schemas: root,
+    user,
+    log: makeLog('error', 'json'),
+  })
+}
+
 test('a model under which the challenger lacks a column is refused, counted, and changes nothing', async () => {
   const withGrade = folderOf('with', ['x', 'grade'])
   const without = folderOf('without', ['x'])
-  const used: Program[] = []
-  const user = {
-    replaceProgram: (program: Program) => {
-      used.push(program)
-      return Promise.resolve()
-    },
-  }
-  const artefact = loadArtefact(withGrade)
-  const log = makeLog('error', 'json')
-  const host = new ModelHost({
-    module: wasmModule,
-    parts,
-    artefact,
-    folder: withGrade,
-    schemas: root,
-    user,
-    log,
-  })
+  const user = new Programs()
+  const host = hostOf(withGrade, user)
   await host.challenge(withGrade)
-  const before = host.model
-  const refusal: unknown = await host.load(without).catch((error: unknown) => error)
+  const before = host.model.version
+  const refusal: unknown = await host.model.load(without).catch((error: unknown) => error)
   expect(String(refusal)).toContain('rests on "grade"')
-  expect([host.refusals, host.swaps, host.model]).toEqual([1, 0, before])
-  expect(used.length).toBe(1)
+  expect([host.model.refusals, host.model.swaps, host.model.version]).toEqual([1, 0, before])
+  expect(user.used.length).toBe(1)
   await host.endChallenge()
-  await host.load(without)
-  expect(host.model.folder).toBe(without)
+  await host.model.load(without)
+  expect(host.model.version.path).toBe(without)
+})
+
+test('a policy that was changed to stays when a registry names more schemas', async () => {
+  const user = new Programs()
+  const registry = { headers: false, known: new Map(), decisionId: undefined }
+  const host = hostOf(folderOf('alone', ['x']), user, { registry })
+  const path = join(root, 'policy.toml')
+  writeFileSync(path, readFileSync(fromRoot('models/default/policy.toml'), 'utf8').split('[[')[0]!)
+  await host.policy.load(path)
+  await host.learn(new Map([[7, registered(application)]]))
+  await host.useDecisionId(9)
+  const policies = user.used.map(({ policyHash }) => hex(policyHash))
+  expect(policies).toEqual(Array.from({ length: 3 }, () => host.policy.version.hash))
+  expect(host.policy.version.hash).not.toBe(hex(parts.policy.hash))
+  // And the other way round.
+  await host.policy.rollBack()
+  expect([...user.used.at(-1)!.framings.known.keys()]).toEqual([7])
 })

@@ -69,10 +69,10 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   // What decides.
   records: [],
   avro: ['assembly', 'doubles', 'errors', 'json'],
-  policy: ['assembly', 'errors', 'hash', 'json', 'toml'],
-  scorer: ['assembly', 'avro', 'errors', 'hash', 'json', 'policy'],
+  policy: ['assembly', 'doubles', 'errors', 'hash', 'json', 'toml'],
+  scorer: ['assembly', 'avro', 'doubles', 'errors', 'hash', 'json', 'policy'],
   compiler: ['assembly', 'doubles', 'errors', 'hash', 'json', 'scorer'],
-  schemas: ['assembly', 'avro', 'errors', 'json'],
+  schemas: ['assembly', 'avro', 'errors', 'json', 'policy'],
   registry: ['avro', 'errors', 'json'],
   // Kafka.
   rdkafka: ['assembly', 'avro', 'errors'],
@@ -82,7 +82,8 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   'worker-thread': ['errors', 'metrics'],
   refusals: ['errors'],
   supervisor: ['errors', 'log', 'metrics', 'rdkafka', 'refusals', 'worker-thread'],
-  'model-host': ['avro', 'errors', 'scorer'],
+  swappable: ['errors'],
+  'model-host': ['avro', 'errors', 'policy', 'scorer', 'swappable'],
   'decision-id': ['errors', 'registry'],
   monitor: ['avro', 'decisions', 'errors', 'metrics', 'scorer'],
   http: ['errors', 'metrics', 'paths'],

@@ -10,7 +10,7 @@
 // reduction. What may be a column: boolean, int, long, float and double; an enum, as its symbol's
 // index in the reader's schema; and a decimal, as the double nearest to it.
 
-import { SCRATCH_COLUMNS_MAX } from '../../assembly/layout.ts'
+import { ITEMS_MAX, SCRATCH_COLUMNS_MAX } from '../../assembly/layout.ts'
 import { assert } from '../errors.ts'
 import { isRecursive } from './resolution.ts'
 import {
@@ -104,6 +104,73 @@ function fieldAt(schema: Schema, names: readonly string[]): Field | undefined {
   const type = record && withoutNull(record)
   if (type?.kind !== 'record') return undefined
   return type.fields.find((field) => field.name === names.at(-1))
+}
+
+/** Which numbers a column can hold, by its schema: decode lets no others pass. */
+export type ColumnType = {
+  minimum: number
+  maximum: number
+  /** Whole numbers only. */
+  whole: boolean
+  /** Whether it can be missing. */
+  nullable: boolean
+  /** What the numbers stand for, where they are an enum's or a boolean's. */
+  symbols: string[] | undefined
+}
+
+const NOTHING_KNOWN = { minimum: -Number.MAX_VALUE, maximum: Number.MAX_VALUE }
+const INT = { minimum: -(2 ** 31), maximum: 2 ** 31 - 1 }
+const LONG = { minimum: -(2 ** 63), maximum: 2 ** 63 }
+
+/** The type of a path's column; undefined where the path leads to none. */
+export function columnType(schema: RecordSchema, path: string): ColumnType | undefined {
+  const parsed = isColumn(schema, path) ? parsePath(path) : undefined
+  if (!parsed) return undefined
+  const outer = valueAt(schema, parsed.fields)
+  if (parsed.reduction === undefined) return typeOf(outer.schema, outer.bounds, outer.nullable)
+  if (parsed.reduction === 'count') {
+    const bounds = { minimum: 0, maximum: ITEMS_MAX }
+    return { ...bounds, whole: true, nullable: outer.nullable, symbols: undefined }
+  }
+  const items = itemsOf(withoutNull(outer.schema))!
+  const inner = valueAt(items, parsed.inner)
+  // There may be no item.
+  return typeOf(inner.schema, inner.bounds, true)
+}
+
+type Bounds = { minimum: number; maximum: number }
+
+/** What lies at a path that leads somewhere, and whether null may be on the way. */
+function valueAt(
+  schema: Schema,
+  names: readonly string[],
+): { schema: Schema; bounds: Bounds; nullable: boolean } {
+  let at = { schema, bounds: NOTHING_KNOWN as Bounds, nullable: withoutNull(schema) !== schema }
+  for (const name of names) {
+    const record = withoutNull(at.schema) as RecordSchema
+    const field = record.fields.find((candidate) => candidate.name === name)!
+    const nullable = at.nullable || withoutNull(field.schema) !== field.schema
+    at = { schema: field.schema, bounds: field, nullable }
+  }
+  return at
+}
+
+function typeOf(schema: Schema, { minimum, maximum }: Bounds, nullable: boolean): ColumnType {
+  const type = withoutNull(schema)
+  const indices = (symbols: string[]) => {
+    return { minimum: 0, maximum: symbols.length - 1, whole: true, nullable, symbols }
+  }
+  if (type.kind === 'enum') return indices(type.symbols)
+  const name = type.kind === 'primitive' ? type.type : undefined
+  if (name === 'boolean') return indices(['false', 'true'])
+  const own = name === 'int' ? INT : name === 'long' ? LONG : NOTHING_KNOWN
+  return {
+    minimum: Math.max(minimum, own.minimum),
+    maximum: Math.min(maximum, own.maximum),
+    whole: own !== NOTHING_KNOWN,
+    nullable,
+    symbols: undefined,
+  }
 }
 
 function isCountable(schema: Schema): boolean {

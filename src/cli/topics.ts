@@ -89,9 +89,10 @@ type Plans = {
   decisions: TopicPlan
   deadLetters: TopicPlan
   challenger: TopicPlan | undefined
+  referred: TopicPlan | undefined
 }
 
-/** The topics as the settings want them; the challenger's when it is set, or its model. */
+/** The topics as the settings want them; the challenger's and the referred ones' when set. */
 function topicPlans({ settings, origins }: Config, inSync: number): Plans {
   const wantsChallenger =
     settings['challenger.model.path'] !== '' || origins.has('topic.challenger')
@@ -109,6 +110,7 @@ function topicPlans({ settings, origins }: Config, inSync: number): Plans {
     decisions: plan(settings['topic.decisions']),
     deadLetters: plan(settings['topic.dead.letters']),
     challenger: wantsChallenger ? plan(settings['topic.challenger']) : undefined,
+    referred: settings['topic.referred'] === '' ? undefined : plan(settings['topic.referred']),
   }
 }
 
@@ -122,9 +124,11 @@ const DEAD_LETTER_HEADERS_BYTES = 64 * 1024
 const MESSAGE_BYTES_MAX = 2 ** 31 - 1
 
 function reportOnAll(admin: Admin, plans: Plans, checkOnly: boolean): Report[] {
-  const { applications, decisions, deadLetters, challenger } = plans
-  const simple = [applications, decisions, ...(challenger ? [challenger] : [])]
-  const reports = simple.map((plan) => reportOn(admin, plan, checkOnly))
+  const { applications, decisions, deadLetters, challenger, referred } = plans
+  const optional = [challenger, referred].filter((plan) => plan !== undefined)
+  const reports = [applications, decisions, ...optional].map((plan) =>
+    reportOn(admin, plan, checkOnly),
+  )
   const isThere = reports[0]!.state !== 'missing'
   const bytes = isThere ? messageBytesOf(admin, applications.topic) : undefined
   if (bytes === undefined) return [...reports, reportOn(admin, deadLetters, checkOnly)]

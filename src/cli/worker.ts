@@ -39,10 +39,10 @@ async function work(options: ConfigOptions, context: Context): Promise<number> {
     context.exit(1)
   })
   process.on('SIGHUP', () => {
-    log.info('SIGHUP: schemas and model are loaded again')
+    log.info('SIGHUP: schemas, model and policy are loaded again')
     // What was wrong is logged and counted.
     runtime.models.reloadSchemas().catch(() => undefined)
-    runtime.models.reload().catch(() => undefined)
+    void runtime.models.reload()
   })
   const cause = await Promise.race([signal, failed])
   if (cause instanceof Error) {

@@ -75,11 +75,12 @@ export function makeArtefact(source: ModelSource, parity: Parity): Artefact {
     name: source.name,
     model,
     source: { format: source.format, file: source.file, sha256: source.sourceHash },
-    features: source.features.map(({ name, field, unit, ...scale }, i) => ({
+    features: source.features.map(({ name, field, unit, training, ...scale }, i) => ({
       name,
       field,
       ...scaleOf(scale),
       ...(unit === undefined ? {} : { unit }),
+      ...(training ? { training } : {}),
       ...figures.features[i]!,
       ...(gains ? { gain: gains[i]! } : {}),
     })),

@@ -7,9 +7,10 @@ import { z } from 'zod'
 import { messageOf, usageError } from '../errors.ts'
 import { sha256, sha256Hex } from '../hash.ts'
 import { lineInJson, parseJson, readText } from '../json.ts'
-import type { Forest, Split } from './forest.ts'
+import { type TrainingFigures, trainingFigures } from '../scorer/artefact.ts'
 import { type UnitScale, columnName, isScaled, scaleOf } from '../scorer/unit-scale.ts'
 import { type Training, readTraining } from '../scorer/training.ts'
+import type { Forest, Split } from './forest.ts'
 import { gainsOf } from './gains.ts'
 import { parseModel } from './model-file.ts'
 
@@ -18,6 +19,8 @@ type SourceFeature = UnitScale & {
   field: string
   /** The feature's own unit, where the manifest states it. */
   unit?: string | undefined
+  /** What it was in the training data, in its own unit. */
+  training?: TrainingFigures | undefined
 }
 
 export type ModelSource = {
@@ -54,6 +57,7 @@ const modelManifest = z.looseObject({
       unit: z.string().optional(),
       multiplied_by: z.number().positive().optional(),
       divided_by: z.number().positive().optional(),
+      training: trainingFigures.optional(),
     }),
   ),
 })
@@ -167,8 +171,9 @@ function checkManifest(manifest: Manifest, forest: Forest, format: string, path:
 
 function featureOf(name: string, stated: SourceFeature | undefined): SourceFeature {
   if (!stated) return { name, field: name }
-  const { field, unit } = stated
-  return { name, field, ...(unit === undefined ? {} : { unit }), ...scaleOf(stated) }
+  const { field, unit, training } = stated
+  const own = { name, field, ...(unit === undefined ? {} : { unit }), ...scaleOf(stated) }
+  return training ? { ...own, training } : own
 }
 
 /** Why a feature cannot be in another unit than its field; undefined where nothing is wrong. */

@@ -1,4 +1,4 @@
-// What changes the state of a running worker, behind a bearer token: the model, the challenger.
+// What changes the state of a running worker, behind a bearer token: model, policy, challenger.
 
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { bearerAuth } from 'hono/bearer-auth'
@@ -9,12 +9,13 @@ import { OperatingError } from '../errors.ts'
 import { challengerCounts } from '../metrics/challenger.ts'
 import { OUTCOMES } from '../metrics/counters.ts'
 import { refuseOtherMethods } from './methods.ts'
-import type { ModelHost, ModelVersion } from '../model-host.ts'
+import type { ModelHost } from '../model-host.ts'
 import type { Status } from '../status.ts'
+import type { Swappable, Version } from '../swappable.ts'
 
 const BODY_BYTES_MAX = 16 * 1024
 
-/** Body {"path": folder of an artefact}. */
+/** Body {"path": folder of an artefact, or file of a policy}. */
 const change = z.strictObject({ path: z.string().min(1) })
 
 /** An app whose every route wants the token; without one all are refused. */
@@ -49,29 +50,30 @@ const onlyJson: MiddlewareHandler = async (c, next) => {
   await next()
 }
 
-/** The folder that a body names, or undefined. */
-async function folderOf(c: Context): Promise<string | undefined> {
+/** The path that a body names, or undefined. */
+async function pathOf(c: Context): Promise<string | undefined> {
   return change.safeParse(await c.req.json().catch(() => undefined)).data?.path
 }
 
-const NO_FOLDER = { error: 'the body must be {"path": "FOLDER"}' }
+const NO_PATH = { error: 'the body must be {"path": "FOLDER"}, of a policy {"path": "FILE"}' }
 
-/** Routes below /model. */
-export function makeAdmin(host: ModelHost, token: string): Hono {
+/** Routes below /model and /policy. */
+export function makeAdmin(host: ModelHost, kind: 'model' | 'policy', token: string): Hono {
   const app = guarded(token)
+  const part = host[kind]
 
-  app.get('/', (c) => c.json(describe(host)))
+  app.get('/', (c) => c.json(describe(kind, part)))
 
   app.post('/', async (c) => {
-    const folder = await folderOf(c)
-    if (folder === undefined) return c.json(NO_FOLDER, 400)
-    await host.load(folder)
-    return c.json(describe(host))
+    const path = await pathOf(c)
+    if (path === undefined) return c.json(NO_PATH, 400)
+    await part.load(path)
+    return c.json(describe(kind, part))
   })
 
   app.post('/rollback', async (c) => {
-    await host.rollBack()
-    return c.json(describe(host))
+    await part.rollBack()
+    return c.json(describe(kind, part))
   })
 
   refuseOtherMethods(app, { '/': 'GET, HEAD, POST', '/rollback': 'POST' })
@@ -86,9 +88,9 @@ export function makeChallengerAdmin(host: ModelHost, status: Status, token: stri
   app.get('/', answer)
 
   app.post('/', async (c) => {
-    const folder = await folderOf(c)
-    if (folder === undefined) return c.json(NO_FOLDER, 400)
-    await host.challenge(folder)
+    const path = await pathOf(c)
+    if (path === undefined) return c.json(NO_PATH, 400)
+    await host.challenge(path)
     return answer(c)
   })
 
@@ -101,23 +103,18 @@ export function makeChallengerAdmin(host: ModelHost, status: Status, token: stri
   return app
 }
 
-function describe(host: ModelHost) {
-  const { model, previousModel, swaps, refusals } = host
+function describe(kind: 'model' | 'policy', part: Swappable<unknown>) {
+  const { version, previous, swaps, refusals } = part
   return {
-    model: describeVersion(model),
-    previous: previousModel ? describeVersion(previousModel) : null,
+    [kind]: describeVersion(version),
+    previous: previous ? describeVersion(previous) : null,
     swaps,
     refusals,
   }
 }
 
-function describeVersion(version: ModelVersion) {
-  return {
-    name: version.name,
-    hash: version.hash,
-    path: version.folder,
-    since: new Date(version.sinceMs).toISOString(),
-  }
+function describeVersion({ name, hash, path, sinceMs }: Version) {
+  return { name, hash, path, since: new Date(sinceMs).toISOString() }
 }
 
 /** Which challenger there is, and how it and the model in use decided the same applications. */

@@ -98,7 +98,8 @@ export function makeApp(
     'GET, HEAD',
   ])
   refuseOtherMethods(app, Object.fromEntries(reading))
-  app.route('/model', makeAdmin(models, token))
+  app.route('/model', makeAdmin(models, 'model', token))
+  app.route('/policy', makeAdmin(models, 'policy', token))
   app.route('/challenger', makeChallengerAdmin(models, status, token))
   if (intake) app.route('/', makeIntake(intake))
   if (monitor) {

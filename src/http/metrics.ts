@@ -45,7 +45,7 @@ function addDecisions(registry: Registry, status: Status): void {
     })),
   )
   addCounter(registry, 'loan_reasons_total', 'Reasons given with decisions, by code.', () =>
-    status.reasons.map(({ code }, i) => ({ labels: { code }, value: total((c) => c.reason(i)) })),
+    status.reasonCodes.map((code, i) => ({ labels: { code }, value: total((c) => c.reason(i)) })),
   )
 }
 
@@ -124,10 +124,13 @@ function addDurations(registry: Registry, status: Status): void {
 }
 
 function addModels(registry: Registry, models: ModelHost): void {
-  addCounter(registry, 'loan_model_changes_total', 'Changes of the model while running.', () => [
-    { labels: { result: 'changed' }, value: models.swaps },
-    { labels: { result: 'refused' }, value: models.refusals },
-  ])
+  for (const kind of ['model', 'policy'] as const) {
+    const help = `Changes of the ${kind} while running.`
+    addCounter(registry, `loan_${kind}_changes_total`, help, () => [
+      { labels: { result: 'changed' }, value: models[kind].swaps },
+      { labels: { result: 'refused' }, value: models[kind].refusals },
+    ])
+  }
   addCounter(registry, 'loan_schema_changes_total', 'Changes of the schema files, running.', () => [
     { labels: { result: 'changed' }, value: models.schemaChanges },
     { labels: { result: 'refused' }, value: models.schemaRefusals },

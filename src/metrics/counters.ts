@@ -57,8 +57,8 @@ export type DeadLetterClass = (typeof DEAD_LETTER_CLASSES)[number]
 /** Outcomes, in the order of DECISION_… in assembly/layout.ts. */
 export const OUTCOMES = ['approved', 'rejected', 'referred'] as const
 
-/** Reasons a policy can hold. */
-const REASONS_MAX = 32
+/** Reason codes that are counted apart in a process's life; the last slot is for any more. */
+export const REASON_SLOTS = 256
 
 /** Upper bounds of the histograms' buckets, seconds: 1, 2.5 and 5 per decade from 1 µs to 10 s. */
 export const BUCKETS: readonly number[] = [
@@ -102,7 +102,7 @@ export type Scalar = (typeof SCALARS)[number]
 const OUTCOMES_AT = SCALARS.length
 const DEAD_AT = OUTCOMES_AT + OUTCOMES.length
 const REASONS_AT = DEAD_AT + DEAD_LETTER_CLASSES.length
-const CHALLENGER_AT = REASONS_AT + REASONS_MAX
+const CHALLENGER_AT = REASONS_AT + REASON_SLOTS
 const PAIRS_AT = CHALLENGER_AT + OUTCOMES.length
 const HISTOGRAMS_AT = PAIRS_AT + OUTCOMES.length ** 2
 const NUMBERS = HISTOGRAMS_AT + TIMED.length * HISTOGRAM_NUMBERS
@@ -181,12 +181,12 @@ export class Counters {
     this.numbers[OUTCOMES_AT + outcome]! += count
   }
 
-  reason(reason: number): number {
-    return this.numbers[REASONS_AT + reason]!
+  reason(slot: number): number {
+    return this.numbers[REASONS_AT + slot]!
   }
 
-  addReason(reason: number, count: number): void {
-    this.numbers[REASONS_AT + reason]! += count
+  addReason(slot: number, count: number): void {
+    this.numbers[REASONS_AT + slot]! += count
   }
 
   deadLetters(name: DeadLetterClass): number {

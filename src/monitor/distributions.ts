@@ -24,7 +24,7 @@ export class Distributions {
   private readonly sums = [0, 0]
 
   /** @param model  the one in use, and where it lies: figures of another are not compared with */
-  constructor(model: { hash: string; folder: string }) {
+  constructor(model: { hash: string; path: string }) {
     const training = trainingOf(model)
     this.model = model.hash
     this.training = training
@@ -101,9 +101,9 @@ export class Distributions {
 }
 
 /** Undefined where there are none, or another artefact has come into the folder. */
-function trainingOf({ hash, folder }: { hash: string; folder: string }): Training | undefined {
+function trainingOf({ hash, path }: { hash: string; path: string }): Training | undefined {
   try {
-    const { modelHash, training } = loadArtefact(folder)
+    const { modelHash, training } = loadArtefact(path)
     return Buffer.from(modelHash).toString('hex') === hash ? training : undefined
   } catch {
     return undefined

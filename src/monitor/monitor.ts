@@ -31,7 +31,7 @@ const SHOWN_AT_FIRST = 100
 export type MonitorOptions = {
   status: Status
   /** The model in use, and where it lies. */
-  models: { readonly model: { hash: string; folder: string } }
+  models: { readonly model: { readonly version: { hash: string; path: string } } }
   /** Every version of an application's schema, and the decision's. */
   applications: readonly SchemaVersion[]
   decision: SchemaVersion
@@ -52,7 +52,7 @@ export class Monitor {
   constructor(options: MonitorOptions) {
     this.options = options
     this.reader = new SampleReader(options.applications, options.decision)
-    this.distributions = new Distributions(options.models.model)
+    this.distributions = new Distributions(options.models.model.version)
   }
 
   start(): void {
@@ -112,8 +112,8 @@ export class Monitor {
   /** Reads what the workers left; returns what is new to show, newest first. */
   private takeSamples(): DecisionView[] {
     const { status, models } = this.options
-    if (models.model.hash !== this.distributions.model) {
-      this.distributions = new Distributions(models.model)
+    if (models.model.version.hash !== this.distributions.model) {
+      this.distributions = new Distributions(models.model.version)
     }
     this.distributions.decay()
     const rings = status.samples().filter((ring) => ring.waiting > 0)
@@ -151,9 +151,9 @@ export class Monitor {
       policy: status.policy,
       challenger: this.challenger(),
       outcomes: OUTCOMES.map((_, i) => total((worker) => worker.outcome(i))),
-      reasons: status.reasons.map(({ code }, i) => ({
+      reasons: status.reasonCodes.map((code, slot) => ({
         code,
-        count: total((worker) => worker.reason(i)),
+        count: total((worker) => worker.reason(slot)),
       })),
       deadLetters: DEAD_LETTER_CLASSES.map((name) => ({
         class: name,

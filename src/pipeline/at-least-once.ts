@@ -24,7 +24,8 @@ export class AtLeastOnce implements Delivery {
   private produced = 0
   private dueAtMs = 0
   private records = 0
-  private deadLetters = 0
+  /** Handed over since the last flush for another topic than the decisions'. */
+  private elsewhere = 0
 
   constructor(outbox: Outbox, source: PartitionSource, settings: DeliverySettings) {
     this.outbox = outbox
@@ -35,20 +36,26 @@ export class AtLeastOnce implements Delivery {
   start(): void {}
 
   produce(messages: number, count: number, traces?: number[]): void {
-    this.outbox.send(messages, count, traces)
+    this.outbox.send(this.settings.decisionsTopic, messages, count, traces)
     this.produced += count
+  }
+
+  refer(messages: number, count: number): void {
+    this.outbox.send(this.settings.referredTopic, messages, count)
+    this.produced += count
+    this.elsewhere += count
   }
 
   deadLetter(letter: Letter): void {
     this.outbox.sendDeadLetter(letter)
     this.produced++
-    this.deadLetters++
+    this.elsewhere++
   }
 
   advance(nextOffset: number, records: number): void {
     // Deliveries are counted, and counting tells nothing of the order between two topics: a batch
-    // with dead letters waits until all of it is delivered.
-    if (this.deadLetters > 0) this.flush()
+    // with dead letters or referrals waits until all of it is delivered.
+    if (this.elsewhere > 0) this.flush()
     if (this.checkpoints.length === 0) this.dueAtMs = Date.now() + this.settings.commitIntervalMs
     this.checkpoints.push({ produced: this.produced, nextOffset })
     this.records += records
@@ -97,7 +104,7 @@ export class AtLeastOnce implements Delivery {
       }
     }
     this.outbox.poll(0)
-    this.deadLetters = 0
+    this.elsewhere = 0
   }
 
   poll(): void {

@@ -1,5 +1,5 @@
 // The data path without Kafka: records in, decisions or dead letters out, by the same WebAssembly.
-// For `decide`, back-tests and tests.
+// For `decide`, back-tests and tests; and what the policy alone made of records, for trying it.
 
 import {
   MESSAGE_BYTES,
@@ -7,7 +7,9 @@ import {
   MESSAGE_PAYLOAD,
   RESULT_DECIDED,
 } from '../../assembly/layout.ts'
+import { DECISIONS } from '../avro/encode-plan.ts'
 import { assert } from '../errors.ts'
+import type { Decision } from '../records.ts'
 import { Engine } from '../scorer/engine.ts'
 import type { EngineSize } from '../scorer/model-context.ts'
 import type { Program } from '../scorer/program.ts'
@@ -15,6 +17,9 @@ import { type DeadLetter, explainDeadLetter } from './dead-letter.ts'
 
 /** What became of one record: the decision's bytes, or why there is none. */
 export type Outcome = { decision: Uint8Array } | { deadLetter: DeadLetter }
+
+/** What the policy made of one record: reasons by their bits, each an index of the program's. */
+export type Verdict = { decision: Decision; margin: number; reasons: number[] }
 
 const SIZE: EngineSize = { records: 1024, inputBytes: 4 * 1024 * 1024 }
 
@@ -42,6 +47,46 @@ export class Decider {
       this.collect(records, from, count, outcomes)
     }
     return outcomes
+  }
+
+  /**
+   * Decides records, and says which of the policy's rules and cut-offs fired.
+   *
+   * @param margins  margins to decide by in place of the model's, where there is one
+   */
+  verdicts(
+    records: readonly Uint8Array[],
+    margins: readonly (number | undefined)[] = [],
+  ): (Verdict | { deadLetter: DeadLetter })[] {
+    const { engine } = this
+    const verdicts: (Verdict | { deadLetter: DeadLetter })[] = []
+    while (verdicts.length < records.length) {
+      const from = verdicts.length
+      const count = this.fill(records, from)
+      engine.decide(count)
+      const given = margins.slice(from, from + count)
+      for (const [i, margin] of given.entries()) {
+        if (margin !== undefined) engine.f64[engine.marginsAt / 8 + i] = margin
+      }
+      if (given.some((margin) => margin !== undefined)) engine.stages.decide(count)
+      for (let i = 0; i < count; i++) {
+        const isDead = engine.u32[(engine.statusesAt >> 2) + i] !== 0
+        const length = records[from + i]!.length
+        if (isDead) verdicts.push({ deadLetter: explainDeadLetter(engine, i, length) })
+        else verdicts.push(this.verdict(i))
+      }
+    }
+    return verdicts
+  }
+
+  private verdict(record: number): Verdict {
+    const { engine } = this
+    const set = engine.reasonSet(record)
+    return {
+      decision: DECISIONS[engine.u8[engine.decisionsAt + record]!]!,
+      margin: engine.f64[engine.marginsAt / 8 + record]!,
+      reasons: engine.program.reasons.flatMap((_, bit) => ((set >> BigInt(bit)) & 1n ? [bit] : [])),
+    }
   }
 
   /** Copies as many records as a batch holds; returns how many. */

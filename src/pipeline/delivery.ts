@@ -21,6 +21,9 @@ export interface Delivery {
    */
   produce(messages: number, count: number, traces?: number[]): void
 
+  /** Hands over what was referred once more, for the topic that people work off. */
+  refer(messages: number, count: number): void
+
   /** Hands over a dead letter. */
   deadLetter(letter: Letter): void
 
@@ -51,6 +54,8 @@ export interface Delivery {
 /** What both ways need to know. */
 export type DeliverySettings = {
   decisionsTopic: string
+  /** Referred decisions go there as well; '': nowhere. */
+  referredTopic: string
   deadLettersTopic: string
   /** Partitions of the dead letters' topic: a letter goes to its own partition, modulo these. */
   deadLettersPartitions: number

@@ -50,6 +50,7 @@ const NO_ACL = '_AUTHORIZATION_FAILED'
 
 export type LoopSettings = {
   batchRecords: number
+  hasReferredTopic: boolean
   timeoutMs: number
   /** Whether an application's trace context goes onto its decision. */
   traceContext: boolean
@@ -76,7 +77,9 @@ export class PartitionLoop {
   private readonly makeDelivery: () => Delivery
   private readonly settings: LoopSettings
   private readonly hooks: LoopHooks
+  /** Native addresses of the decisions' messages, and of the referred ones' once more. */
   private messages: number
+  private referred: number
   private readonly challenger: Challenger
   private readonly tally: Tally
   private readonly traceContext = new TraceContext()
@@ -105,6 +108,7 @@ export class PartitionLoop {
     this.hooks = hooks
     this.challenger = hooks.challenger
     this.messages = addressOf(engine.u8) + engine.messagesAt
+    this.referred = addressOf(engine.u8) + engine.referredAt
     this.tally = new Tally(engine)
   }
 
@@ -199,6 +203,7 @@ export class PartitionLoop {
   private replaceEngine(engine: Engine, held = 0): void {
     this.engine = engine
     this.messages = addressOf(engine.u8) + engine.messagesAt
+    this.referred = addressOf(engine.u8) + engine.referredAt
     this.source.setTarget(engine, held)
     this.tally.setEngine(engine)
     this.challenger.begin(engine)
@@ -260,7 +265,7 @@ export class PartitionLoop {
 
   /** Returns false when a command came before it was known what the records' schemas are. */
   private decide(delivery: Delivery, from: number, count: number): boolean {
-    const { counters, source } = this
+    const { counters, source, settings } = this
     counters.stage = 'decide'
     let started = Bun.nanoseconds()
     this.engine.decide(count)
@@ -274,6 +279,8 @@ export class PartitionLoop {
     const result = engine.resultAt >> 2
     const decided = engine.u32[result + (RESULT_DECIDED >> 2)]!
     if (decided > 0) delivery.produce(this.messages, decided, this.traces(from, count))
+    const referred = engine.referredCount
+    if (settings.hasReferredTopic && referred > 0) delivery.refer(this.referred, referred)
     if (this.deadCount() > 0) this.deadLetters(delivery, from, count)
     this.lap('produce', started)
     this.tally.addBatch(count)

@@ -36,19 +36,22 @@ export class Outbox {
     this.hooks = hooks
   }
 
-  /** @param traces  of each record native headers that go onto it, or 0; taken over */
-  send(messages: number, count: number, traces?: number[]): void {
+  /**
+   * Sends to a topic's partition of the same number as this.
+   *
+   * @param traces  of each record native headers that go onto it, or 0; taken over
+   */
+  send(topic: string, messages: number, count: number, traces?: number[]): void {
     if (!traces) {
-      this.sendPlain(messages, count)
+      this.sendPlain(topic, messages, count)
       return
     }
-    const { decisionsTopic } = this.settings
     let from = 0
     try {
       while (from < count) {
         let until = from
         while (until < count && traces[until] === 0) until++
-        if (until > from) this.sendPlain(messages + from * MESSAGE_BYTES, until - from)
+        if (until > from) this.sendPlain(topic, messages + from * MESSAGE_BYTES, until - from)
         from = until
         if (from === count) break
         const at = messages + from * MESSAGE_BYTES
@@ -57,7 +60,7 @@ export class Outbox {
           // Refused for good it is freed already; only a full queue leaves it to us.
           traces[from] = 0
           const { producer, partition } = this
-          if (producer.produceMessage(decisionsTopic, partition, at, headers)) return true
+          if (producer.produceMessage(topic, partition, at, headers)) return true
           traces[from] = headers
           return false
         })
@@ -68,12 +71,11 @@ export class Outbox {
     }
   }
 
-  private sendPlain(messages: number, count: number): void {
-    const { decisionsTopic } = this.settings
+  private sendPlain(topic: string, messages: number, count: number): void {
     let sent = 0
     this.untilRoom(() => {
       const at = messages + sent * MESSAGE_BYTES
-      sent += this.producer.produceBatch(decisionsTopic, this.partition, at, count - sent)
+      sent += this.producer.produceBatch(topic, this.partition, at, count - sent)
       return sent === count
     })
   }

@@ -2,13 +2,14 @@
 // batch that is aborted and read again counts once.
 
 import { RESULT_OUTCOMES, RESULT_PAIRS, RESULT_REASONS } from '../../assembly/layout.ts'
-import { type Counters, type DeadLetterClass, OUTCOMES } from '../metrics/counters.ts'
+import { type Counters, type DeadLetterClass, OUTCOMES, REASON_SLOTS } from '../metrics/counters.ts'
 import type { Engine } from '../scorer/engine.ts'
 
 export class Tally {
   private engine: Engine
   private readonly outcomes = new Float64Array(OUTCOMES.length)
-  private readonly reasons: Float64Array
+  /** By slot, which a code keeps when the policy changes. */
+  private readonly reasons = new Float64Array(REASON_SLOTS)
   private readonly deadLetters: DeadLetterClass[] = []
   private readonly challengerOutcomes = new Float64Array(OUTCOMES.length)
   private readonly pairs = new Float64Array(OUTCOMES.length ** 2)
@@ -16,10 +17,9 @@ export class Tally {
 
   constructor(engine: Engine) {
     this.engine = engine
-    this.reasons = new Float64Array(engine.program.reasons.length)
   }
 
-  /** Goes on with another engine of the same policy; what was counted stays, but of challengers. */
+  /** Goes on with another engine; what was counted stays, but of challengers. */
   setEngine(engine: Engine): void {
     this.engine = engine
     this.clearChallenger()
@@ -27,11 +27,12 @@ export class Tally {
 
   /** Adds the engine's result of a batch. */
   addBatch(records: number): void {
-    const { u32, resultAt } = this.engine
+    const { u32, resultAt, program } = this.engine
     const outcomesAt = (resultAt + RESULT_OUTCOMES) >> 2
     const reasonsAt = (resultAt + RESULT_REASONS) >> 2
     for (let i = 0; i < this.outcomes.length; i++) this.outcomes[i]! += u32[outcomesAt + i]!
-    for (let i = 0; i < this.reasons.length; i++) this.reasons[i]! += u32[reasonsAt + i]!
+    for (const [i, slot] of program.reasonSlots.entries())
+      this.reasons[slot]! += u32[reasonsAt + i]!
     this.records += records
   }
 
@@ -54,7 +55,7 @@ export class Tally {
   moveTo(counters: Counters): void {
     counters.add('records', this.records)
     for (const [i, count] of this.outcomes.entries()) counters.addOutcome(i, count)
-    for (const [i, count] of this.reasons.entries()) counters.addReason(i, count)
+    for (const [slot, count] of this.reasons.entries()) counters.addReason(slot, count)
     for (const [i, count] of this.challengerOutcomes.entries()) {
       counters.addChallengerOutcome(i, count)
     }

@@ -34,7 +34,12 @@ export class Transaction implements Delivery {
 
   produce(messages: number, count: number, traces?: number[]): void {
     this.begin()
-    this.outbox.send(messages, count, traces)
+    this.outbox.send(this.settings.decisionsTopic, messages, count, traces)
+  }
+
+  refer(messages: number, count: number): void {
+    this.begin()
+    this.outbox.send(this.settings.referredTopic, messages, count)
   }
 
   deadLetter(letter: Letter): void {

@@ -2,7 +2,7 @@
 
 import { isColumn } from '../avro/columns.ts'
 import type { RecordSchema, Schema } from '../avro/schema.ts'
-import type { Policy, PolicyRule } from '../policy/policy.ts'
+import { type Policy, fieldsOf } from '../policy/policy.ts'
 import type { ArtefactManifest } from '../scorer/artefact.ts'
 
 export type Touches = {
@@ -83,10 +83,6 @@ export class Impact {
     )
     return [...ofModel, ...ofPolicy].filter(({ field }) => !isColumn(application, field))
   }
-}
-
-function fieldsOf(rule: PolicyRule): string[] {
-  return rule.divided_by === undefined ? [rule.field] : [rule.field, rule.divided_by]
 }
 
 /**

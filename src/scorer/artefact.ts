@@ -32,6 +32,11 @@ const BLOCK_KERNELS = [16, 32, 64, 128]
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/)
 
+/** What a feature was in the training data: its values' bounds, and how often there was none. */
+export const trainingFigures = z
+  .object({ minimum: z.number(), maximum: z.number(), missing: z.number().min(0).max(1) })
+  .refine((t) => t.minimum <= t.maximum, 'needs minimum not above maximum')
+
 const artefactManifest = z.object({
   artefact: z.literal(1),
   name: z.string(),
@@ -56,6 +61,7 @@ const artefactManifest = z.object({
       columns: z.int(),
       /** Sum of what its splits gained in training, where the source says. */
       gain: z.number().optional(),
+      training: trainingFigures.optional(),
     }),
   ),
   /** What the raw score means: the log-odds over `sigmoid`, or what was to be predicted. */
@@ -77,6 +83,7 @@ const artefactManifest = z.object({
   compiler: z.object({ version: z.string(), layout: z.int() }),
 })
 
+export type TrainingFigures = z.infer<typeof trainingFigures>
 export type ArtefactManifest = z.infer<typeof artefactManifest>
 
 export type Artefact = {
@@ -127,10 +134,19 @@ export function loadArtefact(folder: string): Artefact {
 export function bindingOf(manifest: {
   model: string
   name: string
-  features: readonly ({ name: string; field: string } & UnitScale)[]
+  features: readonly ({
+    name: string
+    field: string
+    training?: TrainingFigures | undefined
+  } & UnitScale)[]
 }): Uint8Array {
-  const { model, name, features } = manifest
-  return sha256(JSON.stringify([model, name, features.map((f) => [f.name, columnName(f)])]))
+  const { model, name } = manifest
+  const features = manifest.features.map((feature) => {
+    const { minimum, maximum, missing } = feature.training ?? {}
+    const own = [feature.name, columnName(feature)]
+    return feature.training ? [...own, minimum, maximum, missing] : own
+  })
+  return sha256(JSON.stringify([model, name, features]))
 }
 
 /** Whether two artefacts' tables are the same but for the header, which names the model. */

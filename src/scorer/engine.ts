@@ -7,9 +7,11 @@ import {
   CONTEXT_MARGINS,
   CONTEXT_OFFSETS,
   CONTEXT_ROWS,
+  DECISION_REFERRED,
   HEADER_BYTES,
   INPUT_PADDING,
   POLICY_REASON_TEXTS,
+  RESULT_OUTCOMES,
   WRITER_BYTES,
   WRITER_FINGERPRINT,
   WRITER_PLAN,
@@ -74,9 +76,11 @@ export class Engine {
   readonly faultsAt: number
   readonly marginsAt: number
   readonly decisionsAt: number
+  readonly reasonSetsAt: number
   readonly writerOfAt: number
   readonly outputAt: number
   readonly messagesAt: number
+  readonly referredAt: number
   readonly resultAt: number
   /** What belongs to the second model, where the program has one. */
   readonly challenger: ModelContext | undefined
@@ -128,8 +132,10 @@ export class Engine {
     this.inputAt = arena.take(size.inputBytes + INPUT_PADDING)
     this.marginsAt = outputs.marginsAt
     this.decisionsAt = outputs.decisionsAt
+    this.reasonSetsAt = outputs.reasonSetsAt
     this.resultAt = outputs.resultAt
     this.messagesAt = outputs.messagesAt
+    this.referredAt = outputs.referredAt
     this.outputAt = outputs.outputAt
 
     const pages = Math.ceil(arena.end / PAGE_BYTES)
@@ -224,6 +230,16 @@ export class Engine {
     this.exports.score(this.champion.at, n)
     this.u32[(this.champion.at + CONTEXT_ROWS) >> 2] = this.rowsAt
     this.u32[(this.champion.at + CONTEXT_MARGINS) >> 2] = this.marginsAt
+  }
+
+  /** How many records of the batch were referred. */
+  get referredCount(): number {
+    return this.u32[(this.resultAt >> 2) + (RESULT_OUTCOMES >> 2) + DECISION_REFERRED]!
+  }
+
+  /** Reasons of a decided record, bit i = reason i of the program. */
+  reasonSet(record: number): bigint {
+    return this.view.getBigUint64(this.reasonSetsAt + record * 8, true)
   }
 
   /** The writer a decoded record was written with. */

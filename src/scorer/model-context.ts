@@ -23,6 +23,7 @@ import {
   CONTEXT_POLICY,
   CONTEXT_RAW_WRITER,
   CONTEXT_REASONS,
+  CONTEXT_REFERRED,
   CONTEXT_REGISTRY_IDS,
   CONTEXT_REGISTRY_ID_COUNT,
   CONTEXT_RESULT,
@@ -77,6 +78,8 @@ export type Outputs = {
   reasonSetsAt: number
   resultAt: number
   messagesAt: number
+  /** Those of referred decisions once more. */
+  referredAt: number
   outputAt: number
 }
 
@@ -126,9 +129,10 @@ export function takeOutputs(
     leafIndicesAt: arena.take((2 * trees + 1) * BLOCK_ROWS),
     marginsAt: arena.take(rows * 8),
     decisionsAt: arena.take(rows),
-    reasonSetsAt: arena.take(rows * 4),
+    reasonSetsAt: arena.take(rows * 8),
     resultAt: arena.take(RESULT_BYTES),
     messagesAt: arena.take(records * MESSAGE_BYTES),
+    referredAt: arena.take(records * MESSAGE_BYTES),
     outputAt: arena.take(inputBytes + records * decisionBytes),
   }
 }
@@ -185,6 +189,7 @@ export class ModelContext {
       [CONTEXT_ENCODE_PLAN, constants.planAt],
       [CONTEXT_OUTPUT, outputs.outputAt],
       [CONTEXT_MESSAGES, outputs.messagesAt],
+      [CONTEXT_REFERRED, outputs.referredAt],
       [CONTEXT_RESULT, outputs.resultAt],
     ]
     for (const [field, value] of fields) view.setUint32(this.at + field, value, true)

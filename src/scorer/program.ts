@@ -2,7 +2,7 @@
 // decode plans for every known writer schema, policy, the decision's schema. Plain data, so that it
 // can be posted to the workers.
 
-import { type Columns, isColumn, numericPaths } from '../avro/columns.ts'
+import { type Columns, columnType, isColumn, numericPaths } from '../avro/columns.ts'
 import { type Scaling, isId, makeDecodePlan } from '../avro/decode-plan.ts'
 import { singleObjectHeader } from '../avro/fingerprint.ts'
 import { checkDecisionFields, encodeReason } from '../avro/encode-plan.ts'
@@ -10,11 +10,13 @@ import { type SchemaId, registryHeader } from '../avro/schema-id.ts'
 import { type SchemaVersion, loadSchemaVersions, newest } from '../avro/schema-files.ts'
 import { type RecordSchema, typeName, withoutNull } from '../avro/schema.ts'
 import { OperatingError, assert, usageError } from '../errors.ts'
+import type { PolicyColumns } from '../policy/clauses.ts'
 import { compilePolicy } from '../policy/compile.ts'
-import { type Policy, loadPolicy } from '../policy/policy.ts'
+import { type Policy, fieldsOf, loadPolicy } from '../policy/policy.ts'
+import type { TrainingRange } from '../policy/training.ts'
 import type { Reason } from '../records.ts'
 import { type Artefact, loadArtefact } from './artefact.ts'
-import { columnName, isScaled } from './unit-scale.ts'
+import { columnName, isScaled, unscaledRange } from './unit-scale.ts'
 import { wrongInUnit } from './units.ts'
 
 /** The reader's field that identifies an application. */
@@ -66,6 +68,8 @@ export type Program = Model & {
   framings: Framings
   policyTable: Uint8Array
   reasons: Reason[]
+  /** Where each is counted; the process gives a code one slot for its life. */
+  reasonSlots: number[]
   /** The reasons, Avro-encoded. */
   reasonTexts: Uint8Array[]
   decisionSchema: SchemaVersion
@@ -146,8 +150,9 @@ export function makeProgram(parts: ProgramParts, artefact: Artefact): Program {
   checkDecisionFields(decisionSchema)
   const columns = layOutColumns(reader, artefact, policy)
   const scalings = scalingsOf(artefact, columns)
-  const byField = fieldsOf({ columns, scalings })
-  const compiled = compilePolicy(policy, byField)
+  const byField = columnsOfFields({ columns, scalings })
+  const policyColumns = policyColumnsOf(reader, columns)
+  const compiled = compilePolicy(policy, policyColumns, trainingRanges(artefact))
   const writerOf = (writer: Registered) => makeWriter(writer, reader.schema, byField, scalings)
   const writers = applications.map((it) => ({ ...writerOf(fromFile(it)), version: it.version }))
   checkFingerprints(applications, writers)
@@ -177,6 +182,7 @@ export function makeProgram(parts: ProgramParts, artefact: Artefact): Program {
     },
     policyTable: compiled.table,
     reasons: compiled.reasons,
+    reasonSlots: compiled.reasons.map((_, i) => i),
     reasonTexts: compiled.reasons.map((reason) => encodeReason(decisionSchema, reason)),
     decisionSchema,
     decisionHeader:
@@ -192,7 +198,7 @@ export function withWriter(program: Program, version: SchemaVersion): Program {
   const { writers, scalings, applicationSchema, framings } = program
   assert(writers.length === framings.fingerprints, 'all writers are found by their fingerprint')
   if (writers.some((writer) => writer.fingerprint === version.fingerprint)) return program
-  const byField = fieldsOf(program)
+  const byField = columnsOfFields(program)
   const writer = makeWriter(fromFile(version), applicationSchema.schema, byField, scalings)
   return {
     ...program,
@@ -207,7 +213,7 @@ function fromFile({ path, version, fingerprint, schema }: SchemaVersion): Regist
 }
 
 /** The columns that are fields as they are. */
-function fieldsOf({ columns, scalings }: Pick<Program, 'columns' | 'scalings'>): Columns {
+function columnsOfFields({ columns, scalings }: Pick<Program, 'columns' | 'scalings'>): Columns {
   const made = new Set(scalings.map(({ to }) => to))
   const fields = columns.map((field, column): [string, number] => [field, column])
   return new Map(fields.filter(([, column]) => !made.has(column)))
@@ -246,6 +252,34 @@ function checkFingerprints(versions: readonly SchemaVersion[], writers: readonly
   }
 }
 
+/** What a policy may rest on: the fields, not what is made of them for the model. */
+export function policyColumnsOf(reader: SchemaVersion, columns: readonly string[]): PolicyColumns {
+  return new Map(
+    columns.flatMap((field, column) => {
+      const type = columnType(reader.schema, field)
+      return type ? [[field, { column, type }]] : []
+    }),
+  )
+}
+
+/**
+ * What the features were in the training data, where the manifest says so, in the unit of the field
+ * that each rests on. Where two rest on one field, both ranges hold.
+ */
+export function trainingRanges(artefact: Artefact): TrainingRange[] {
+  const ranges = artefact.manifest.features.flatMap((feature): TrainingRange[] => {
+    const { field, training } = feature
+    return training ? [{ field, ...training, ...unscaledRange(training, feature) }] : []
+  })
+  const byField = Map.groupBy(ranges, ({ field }) => field)
+  return [...byField].map(([field, same]) => ({
+    field,
+    minimum: Math.max(...same.map(({ minimum }) => minimum)),
+    maximum: Math.min(...same.map(({ maximum }) => maximum)),
+    missing: Math.min(...same.map(({ missing }) => missing)),
+  }))
+}
+
 /**
  * The model's features in its order, then the other numeric fields, which are checked for bounds,
  * and what else the policy asks for.
@@ -253,7 +287,7 @@ function checkFingerprints(versions: readonly SchemaVersion[], writers: readonly
 function layOutColumns(reader: SchemaVersion, artefact: Artefact, policy: Policy): string[] {
   const features = featureFields(reader, artefact)
   const sources = artefact.manifest.features.map(({ field }) => field)
-  const asked = policy.file.rules.flatMap((rule) => [rule.field, rule.divided_by ?? rule.field])
+  const asked = policy.file.rules.flatMap(fieldsOf)
   const ofPolicy = asked.filter((field) => isColumn(reader.schema, field))
   return [...new Set([...features, ...numericPaths(reader.schema), ...sources, ...ofPolicy])]
 }

@@ -32,6 +32,7 @@ export function scoringProgram(tables: Uint8Array, columns: string[]): Program {
     },
     policyTable: new Uint8Array(128),
     reasons: [],
+    reasonSlots: [],
     reasonTexts: [],
     decisionSchema: NO_SCHEMA,
     decisionHeader: new Uint8Array(0),

@@ -1,6 +1,6 @@
-// The three topics: whether they are there, and whether their partitions fit together. Applications
-// may get partitions while the worker runs; those that the decisions' topic does not have yet are
-// not served until it has.
+// The topics: whether they are there, and whether their partitions fit together. Applications may
+// get partitions while the worker runs; those that the decisions' topic, or that of the referred
+// ones, does not have yet are not served until it has.
 
 import { OperatingError, messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
@@ -14,12 +14,19 @@ import type { Refusals } from '../refusals.ts'
 const METADATA_TIMEOUT_MS = 100
 export const METADATA_PAUSE_MS = 500
 
-export type TopicNames = { applications: string; decisions: string; deadLetters: string }
+export type TopicNames = {
+  applications: string
+  decisions: string
+  deadLetters: string
+  /** '': there is none. */
+  referred: string
+}
 
 export class Topics {
   deadLettersPartitions = 0
   /** Why some partitions wait, or ''. */
   tooFew = ''
+  /** Partitions that are there wherever decisions go. */
   private decisionsPartitions = 0
   private askedAtMs = 0
   private readonly consumer: Consumer
@@ -61,25 +68,29 @@ export class Topics {
   }
 
   private look(ask: (topic: string) => TopicMetadata | undefined): string {
-    const { applications, decisions, deadLetters } = this.names
+    const { applications, decisions, deadLetters, referred } = this.names
+    const outputs = referred === '' ? [decisions] : [decisions, referred]
     this.askedAtMs = Date.now()
-    const partitions: number[] = []
-    for (const topic of [applications, decisions, deadLetters]) {
+    const partitions = new Map<string, number>()
+    for (const topic of [applications, ...outputs, deadLetters]) {
       try {
         const metadata = ask(topic)
         this.refusals.accepted()
         if (!metadata) return `topic ${topic} does not exist; "bun run topics" makes it`
-        partitions.push(metadata.partitions)
+        partitions.set(topic, metadata.partitions)
       } catch (error) {
         const code = error instanceof OperatingError ? error.code : 'unknown'
         this.refusals.take(code, messageOf(error))
         return this.refusals.reason || `waiting for a broker at ${this.brokers} (${code})`
       }
     }
-    const [due, there, letters] = partitions as [number, number, number]
+    const countOf = (topic: string) => partitions.get(topic)!
+    const due = countOf(applications)
+    const fewest = outputs.toSorted((a, b) => countOf(a) - countOf(b))[0]!
+    const there = countOf(fewest)
     this.decisionsPartitions = there
-    this.deadLettersPartitions = letters
-    const short = `topic ${decisions} has ${there} partitions, it needs ${due}`
+    this.deadLettersPartitions = countOf(deadLetters)
+    const short = `topic ${fewest} has ${there} partitions, it needs ${due}`
     const tooFew = there < due ? `${short} as ${applications} has; the others wait` : ''
     if (tooFew !== this.tooFew) this.log.warn(tooFew || 'all partitions have a place now')
     this.tooFew = tooFew

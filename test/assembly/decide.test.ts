@@ -6,13 +6,13 @@ import { DECISIONS } from '../../src/avro/encode-plan.ts'
 import type { Policy } from '../../src/policy/policy.ts'
 import type { Engine } from '../../src/scorer/engine.ts'
 import {
+  artefactOf,
   draws,
   engineOf,
   neighbour,
   policyOf,
   programOf,
   randomFrom,
-  reasonsOf,
   schemaVersion,
   setRow,
   tomlNumber,
@@ -52,8 +52,8 @@ function decideAll(
   engine.f64.set(margins, engine.marginsAt / 8)
   engine.stages.decide(rows.length)
   return rows.map((_, i) => {
-    const set = reasonsOf(engine, i)
-    const reasons = engine.program.reasons.filter((__, bit) => (set >>> bit) & 1)
+    const set = engine.reasonSet(i)
+    const reasons = engine.program.reasons.filter((__, bit) => (set >> BigInt(bit)) & 1n)
     return {
       decision: DECISIONS[engine.u8[engine.decisionsAt + i]!]!,
       reasons: reasons.map(({ code, fields }) => ({ code, fields: [...fields] })),
@@ -71,23 +71,67 @@ function expectEvaluator(policy: Policy, rows: readonly number[][], margins: rea
   }
 }
 
+type Pick = <T>(items: readonly T[]) => T
+
+/** What a rule or a condition asks, as lines of TOML. */
+function randomTest(random: () => number, pick: Pick): string[] {
+  const kind = pick(['below', 'above', 'between', 'outside', 'in', 'not_in', 'missing'])
+  const ends = [pick(LIMITS), pick(LIMITS)].sort((a, b) => a - b)
+  const several = Array.from({ length: 1 + Math.floor(random() * 4) }, () => pick(LIMITS))
+  const list = (numbers: number[]) => `[${numbers.map(tomlNumber).join(', ')}]`
+  const value = {
+    below: () => tomlNumber(pick(LIMITS)),
+    above: () => tomlNumber(pick(LIMITS)),
+    between: () => list(ends),
+    outside: () => list(ends),
+    in: () => list(several),
+    not_in: () => list(several),
+    missing: () => 'true',
+  }[kind]!()
+  const divisor = kind !== 'missing' && random() < 0.4
+  return [
+    `field = "${pick(FIELDS)}"`,
+    ...(divisor ? [`divided_by = "${pick(FIELDS)}"`] : []),
+    `${kind} = ${value}`,
+  ]
+}
+
+function randomCaps(random: () => number, pick: Pick): string[] {
+  const froms = [...new Set(Array.from({ length: 4 }, () => pick(LIMITS)))].sort((a, b) => a - b)
+  // -0 and 0 are one number.
+  const apart = froms.filter((from, i) => i === 0 || from > froms[i - 1]!)
+  const caps = apart.map(
+    (from) => `{ from = ${tomlNumber(from)}, above = ${tomlNumber(pick(LIMITS))} }`,
+  )
+  return [
+    `field = "${pick(FIELDS)}"`,
+    ...(random() < 0.3 ? [`divided_by = "${pick(FIELDS)}"`] : []),
+    `segment = "${pick(FIELDS)}"`,
+    `caps = [${caps.join(', ')}]`,
+  ]
+}
+
+function randomRule(random: () => number, pick: Pick, index: number): string {
+  const when = Array.from({ length: Math.floor(random() * 3) }, () => {
+    return `{ ${randomTest(random, pick).join(', ')} }`
+  })
+  return [
+    '[[rules]]',
+    `code = "R${index}"`,
+    `outcome = "${pick(['reject', 'refer'])}"`,
+    ...(random() < 0.2 ? randomCaps(random, pick) : randomTest(random, pick)),
+    ...(when.length > 0 ? [`when = [${when.join(', ')}]`] : []),
+    '',
+  ].join('\n')
+}
+
 test('random policies', () => {
   fc.assert(
     fc.property(fc.integer(), (start) => {
       const random = randomFrom(start)
       const pick = <T>(items: readonly T[]) => items[Math.floor(random() * items.length)]!
-      const ruleCount = Math.floor(random() * 31)
-      const rules = Array.from({ length: ruleCount }, (_, i) => {
-        const kind = pick(['below', 'above', 'missing'])
-        const divisor = kind !== 'missing' && random() < 0.4
-        return `
-          [[rules]]
-          code = "R${i}"
-          outcome = "${pick(['reject', 'refer'])}"
-          field = "${pick(FIELDS)}"
-          ${divisor ? `divided_by = "${pick(FIELDS)}"` : ''}
-          ${kind} = ${kind === 'missing' ? 'true' : tomlNumber(pick(LIMITS))}`
-      })
+      const ruleCount = Math.floor(random() * 63)
+      const rules = Array.from({ length: ruleCount }, (_, i) => randomRule(random, pick, i))
       const cutoffs = [pick(LIMITS), pick(LIMITS)].sort((a, b) => a - b)
       const policy = policyOf({
         referAbove: cutoffs[0]!,
@@ -172,6 +216,74 @@ describe('by hand', () => {
     expect(decideOne(policy, [0, 0, 0], neighbour(1, -1)).decision).toBe('approved')
   })
 
+  test('lists of symbols and booleans mean the values of their names', () => {
+    const typed = schemaVersion({
+      type: 'record',
+      name: 'LoanApplication',
+      fields: [
+        { name: 'application_id', type: 'string' },
+        {
+          name: 'purpose',
+          type: { type: 'enum', name: 'Purpose', symbols: ['CAR', 'HOME', 'BOAT'] },
+        },
+        { name: 'employed', type: ['null', 'boolean'], default: null },
+      ],
+    })
+    const policy = policyOf({
+      rules:
+        rule('TOY', 'reject', 'field = "purpose"\nin = ["CAR", "BOAT"]') +
+        rule('OTHER', 'refer', 'field = "purpose"\nnot_in = ["BOAT"]') +
+        rule('IDLE', 'refer', 'field = "employed"\nin = [false]'),
+    })
+    const engine = engineOf(programOf({ applications: [typed], policy }), 5, 1)
+    expect(engine.program.columns).toEqual(['employed', 'purpose'])
+    const rows = [0, 1, 2].map((purpose) => [1, purpose])
+    const codes = decideAll(engine, [...rows, [0, 1], [Number.NaN, 1]], [0, 0, 0, 0, 0]).map(
+      ({ reasons }) => reasons.map(({ code }) => code).join(),
+    )
+    expect(codes).toEqual(['TOY,OTHER', 'OTHER', 'TOY', 'OTHER,IDLE', 'OTHER'])
+  })
+
+  test('inputs unlike the training data refer, each feature by its name', () => {
+    const artefact = artefactOf({ features: ['a', 'b'], trees: [], sigmoid: 1 })
+    const training = [
+      { minimum: -1, maximum: 5, missing: 0 },
+      { minimum: 0, maximum: 0, missing: 0.5 },
+    ]
+    artefact.manifest.features.forEach((feature, i) => (feature.training = training[i]))
+    const policy = policyOf({
+      rules: '[training]\noutside_code = "OUTSIDE"\nmissing_code = "NEVER_MISSING"',
+    })
+    const engine = engineOf(programOf({ applications: [application], policy, artefact }), 8, 1)
+    const rows = [
+      [-1, 0, 9],
+      [5, Number.NaN, 9],
+      [neighbour(5, 1), neighbour(0, -1), 9],
+      [neighbour(-1, -1), 0, 9],
+      [Number.NaN, 0, Number.NaN],
+    ]
+    const outcomes = decideAll(
+      engine,
+      rows,
+      rows.map(() => 0),
+    )
+    const outside = (field: string) => ({ code: 'OUTSIDE', fields: [field] })
+    expect(outcomes.map(({ reasons }) => reasons)).toEqual([
+      [],
+      [],
+      [outside('a'), outside('b')],
+      [outside('a')],
+      [{ code: 'NEVER_MISSING', fields: ['a'] }],
+    ])
+    expect(outcomes.map(({ decision }) => decision)).toEqual([
+      'approved',
+      'approved',
+      'referred',
+      'referred',
+      'referred',
+    ])
+  })
+
   test('reasons come with the rejecting rules first, then the cut-off, then the referring rules', () => {
     const always = 'field = "a"\nabove = 0'
     const policy = policyOf({
@@ -192,12 +304,12 @@ describe('by hand', () => {
     ])
   })
 
-  test('all 32 reasons have a bit of their own', () => {
-    const rules = Array.from({ length: 30 }, (_, i) =>
+  test('all 64 reasons have a bit of their own', () => {
+    const rules = Array.from({ length: 62 }, (_, i) =>
       rule(`R${i}`, i % 2 ? 'reject' : 'refer', `field = "a"\nabove = ${i}`),
     )
     const policy = policyOf({ rejectFrom: 10, referAbove: 5, rules: rules.join('') })
-    const rows = Array.from({ length: 40 }, (_, i) => [i - 0.5, 0, 0])
+    const rows = Array.from({ length: 70 }, (_, i) => [i - 0.5, 0, 0])
     for (const margin of [0, 7, 20])
       expectEvaluator(
         policy,

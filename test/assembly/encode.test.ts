@@ -25,6 +25,7 @@ import { sha256Hex } from '../../src/hash.ts'
 import { fromRoot } from '../../src/paths.ts'
 import { loadPolicy } from '../../src/policy/policy.ts'
 import { Engine } from '../../src/scorer/engine.ts'
+import { trainingRanges } from '../../src/scorer/program.ts'
 import {
   NO_FOREST,
   applicationSchema,
@@ -138,7 +139,7 @@ describe.each(['models/default', 'bench/model'] as const)('decisions of %s', (mo
             forest,
             forest.features.map((field) => row[field]!),
           )
-          const outcome = applyPolicy(policy.file, row, margin)
+          const outcome = applyPolicy(policy.file, row, margin, trainingRanges(artefact))
           const decision = readDecision(messages[i]!.payload, decisionSchema)
           const probability = decision['probability_of_default'] as number
           expect(Math.abs(probability * (1 + Math.exp(-margin)) - 1)).toBeLessThan(1e-15)
@@ -182,13 +183,15 @@ describe.each(['models/default', 'bench/model'] as const)('decisions of %s', (mo
     const decisions = messagesOf(engine).map(({ payload }) => readDecision(payload, decisionSchema))
     const count = (list: unknown[], item: unknown) => list.filter((x) => x === item).length
     const outcomes = decisions.map((d) => d['decision'])
-    const codes = decisions.flatMap((d) => (d['reasons'] as { code: string }[]).map((r) => r.code))
+    const reasons = decisions.flatMap((d) =>
+      (d['reasons'] as object[]).map((r) => JSON.stringify(r)),
+    )
     const result = resultOf(engine)
     expect(result.dead).toBe(22)
     expect(result.decided).toBe(128)
     expect(result.outcomes).toEqual(DECISIONS.map((decision) => count(outcomes, decision)))
     for (const [bit, reason] of program.reasons.entries()) {
-      expect(result.reasons[bit]).toBe(count(codes, reason.code))
+      expect(result.reasons[bit]).toBe(count(reasons, JSON.stringify(reason)))
     }
     const bytes = messagesOf(engine).reduce((sum, { payload }) => sum + payload.length, 0)
     expect(result.outputBytes).toBe(bytes)

@@ -42,7 +42,7 @@ function regionsOf(engine: Engine, count: number): Region[] {
   const columns = tables.getUint32(IMAGE_COLUMNS, true)
   const trees = tables.getUint32(IMAGE_TREES, true)
   const blocks = Math.ceil(count / BLOCK_ROWS)
-  const { decided, outputBytes } = resultOf(engine)
+  const { decided, outcomes, outputBytes } = resultOf(engine)
   return [
     { what: 'rows', at: engine.rowsAt, bytes: count * program.columns.length * 8 },
     { what: 'ids', at: engine.idsAt, bytes: count * 8 },
@@ -62,9 +62,10 @@ function regionsOf(engine: Engine, count: number): Region[] {
     },
     { what: 'margins', at: engine.marginsAt, bytes: blocks * BLOCK_ROWS * 8 },
     { what: 'decisions', at: engine.decisionsAt, bytes: count },
-    { what: 'reasons', at: contextValue(engine, CONTEXT_REASONS), bytes: count * 4 },
+    { what: 'reasons', at: contextValue(engine, CONTEXT_REASONS), bytes: count * 8 },
     { what: 'result', at: engine.resultAt, bytes: RESULT_BYTES },
     { what: 'messages', at: engine.messagesAt, bytes: decided * MESSAGE_BYTES },
+    { what: 'referred', at: engine.referredAt, bytes: outcomes[2]! * MESSAGE_BYTES },
     { what: 'output', at: engine.outputAt, bytes: outputBytes },
   ]
 }
@@ -101,6 +102,7 @@ function fillOutputs(engine: Engine, byte: number): void {
     contextValue(engine, CONTEXT_REASONS),
     engine.resultAt,
     engine.messagesAt,
+    engine.referredAt,
     engine.outputAt,
   ]
   engine.u8.fill(byte, Math.min(...starts), engine.inputAt)

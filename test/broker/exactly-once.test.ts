@@ -21,7 +21,7 @@ import {
 } from '../support/applications.ts'
 import { OTHER_MODEL_FOLDER } from '../support/model-host.ts'
 import { KafkaCluster } from '../support/kafka.ts'
-import { expectExactlyOneOutcome } from '../support/outcomes.ts'
+import { expectExactlyOneOutcome, expectReferredOnceMore } from '../support/outcomes.ts'
 import { WorkerProcess } from '../support/worker-process.ts'
 
 const PARTITIONS = 4
@@ -78,11 +78,14 @@ describe.skipIf(unavailable !== undefined)(
 
     test('after kill -9 in mid-stream and a restart every input has exactly one outcome, in order', async () => {
       const topics = await makeTopics('killed')
+      const queue = 'killed.referred'
+      await cluster.createTopic(queue, { partitions: PARTITIONS })
+      const referring = { ...settings(topics), 'topic.referred': queue }
       const inputs = makeInputs(200_000, PARTITIONS, 0.01)
       send(cluster.bootstrapServers, inputs, topics.applications)
       for (const decided of [20_000, 60_000]) {
         await using worker = new WorkerProcess({
-          ...settings(topics),
+          ...referring,
           // Small batches and long transactions: the kill meets one that is open and well filled.
           'batch.records': 100,
           'commit.interval.ms': 300,
@@ -94,10 +97,12 @@ describe.skipIf(unavailable !== undefined)(
       const before = readTopic(cluster.bootstrapServers, topics.decisions, PARTITIONS).flat().length
       expect(before).toBeGreaterThan(0)
       expect(before).toBeLessThan(inputs.length)
-      await using worker = new WorkerProcess(settings(topics))
+      await using worker = new WorkerProcess(referring)
       await worker.caughtUp(PARTITIONS, 60_000)
       expect(await worker.stop()).toBe(0)
       expectOutcomes(inputs, topics)
+      const read = (topic: string) => readTopic(cluster.bootstrapServers, topic, PARTITIONS)
+      expect(expectReferredOnceMore(read(topics.decisions), read(queue))).toBeGreaterThan(0)
       // What the killed workers had produced without committing is there, and no reader sees it.
       const uncommitted = readTopic(
         cluster.bootstrapServers,
@@ -279,9 +284,16 @@ describe.skipIf(unavailable !== undefined)(
 
     test('at-least-once loses nothing and keeps the order of first appearance over a kill', async () => {
       const topics = await makeTopics('at-least-once')
+      const queue = 'at-least-once.referred'
+      await cluster.createTopic(queue, { partitions: PARTITIONS })
       const inputs = makeInputs(50_000, PARTITIONS)
       send(cluster.bootstrapServers, inputs, topics.applications)
-      const weaker = { ...settings(topics), delivery: 'at-least-once', 'batch.records': 50 }
+      const weaker = {
+        ...settings(topics),
+        delivery: 'at-least-once',
+        'batch.records': 50,
+        'topic.referred': queue,
+      }
       {
         await using worker = new WorkerProcess(weaker)
         await worker.reaches('loan_records_total', 5000)
@@ -291,15 +303,17 @@ describe.skipIf(unavailable !== undefined)(
       await using worker = new WorkerProcess(weaker)
       await worker.caughtUp(PARTITIONS, 60_000)
       expect(await worker.stop()).toBe(0)
-      const decisions = readTopic(cluster.bootstrapServers, topics.decisions, PARTITIONS)
-      const first = decisions.map((records) => {
-        const seen = new Set<string>()
-        return records.filter(({ value }) => {
-          const bytes = Buffer.from(value!).toString('latin1')
-          return !seen.has(bytes) && seen.add(bytes)
+      const firstOf = (topic: string) =>
+        readTopic(cluster.bootstrapServers, topic, PARTITIONS).map((records) => {
+          const seen = new Set<string>()
+          return records.filter(({ value }) => {
+            const bytes = Buffer.from(value!).toString('latin1')
+            return !seen.has(bytes) && seen.add(bytes)
+          })
         })
-      })
+      const first = firstOf(topics.decisions)
       expectExactlyOneOutcome(inputs, first, [], topics.applications)
+      expect(expectReferredOnceMore(first, firstOf(queue))).toBeGreaterThan(0)
     })
   },
 )

@@ -99,6 +99,7 @@ describe.skipIf(unavailable !== undefined)(
       counters.set('firstOffset', -1)
       const commits = {
         decisionsTopic: TOPICS.decisions,
+        referredTopic: '',
         deadLettersTopic: TOPICS.deadLetters,
         deadLettersPartitions: 1,
         commitIntervalMs: 100,
@@ -119,7 +120,12 @@ describe.skipIf(unavailable !== undefined)(
         source,
         counters,
         makeDelivery,
-        { batchRecords: 1024, timeoutMs: TIMEOUT_MS, traceContext: false },
+        {
+          batchRecords: 1024,
+          hasReferredTopic: false,
+          timeoutMs: TIMEOUT_MS,
+          traceContext: false,
+        },
         {
           log: () => undefined,
           challenger,

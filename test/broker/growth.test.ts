@@ -1,15 +1,18 @@
 // A topic that grows while the worker runs, on a real broker: new partitions wait until the
-// decisions' topic has them too, the others are served all the time, and nothing is lost.
+// decisions' topic and that of the referred ones have them too, the others are served all the time,
+// and nothing is lost.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { BUILD } from '../../src/paths.ts'
 import { libraryPath, openLibrary } from '../../src/rdkafka/library.ts'
 import { TOPICS, makeInputs, readTopic, send } from '../support/applications.ts'
 import { KafkaCluster } from '../support/kafka.ts'
-import { expectExactlyOneOutcome } from '../support/outcomes.ts'
+import { expectExactlyOneOutcome, expectReferredOnceMore } from '../support/outcomes.ts'
 import { WorkerProcess } from '../support/worker-process.ts'
 
 setDefaultTimeout(180_000)
+
+const REFERRED = 'loan_decisions.referred'
 
 const unavailable = KafkaCluster.unavailable()
 
@@ -21,7 +24,8 @@ describe.skipIf(unavailable !== undefined)(
     beforeAll(async () => {
       openLibrary(libraryPath(BUILD))
       cluster = await KafkaCluster.start()
-      for (const topic of Object.values(TOPICS)) await cluster.createTopic(topic, { partitions: 2 })
+      const topics = [...Object.values(TOPICS), REFERRED]
+      for (const topic of topics) await cluster.createTopic(topic, { partitions: 2 })
     })
 
     afterAll(async () => {
@@ -39,6 +43,7 @@ describe.skipIf(unavailable !== undefined)(
       const { bootstrapServers } = cluster
       await using worker = new WorkerProcess({
         'bootstrap.servers': bootstrapServers,
+        'topic.referred': REFERRED,
         'topic.metadata.refresh.interval.ms': 1000,
         'progress.timeout.ms': 2000,
       })
@@ -54,6 +59,8 @@ describe.skipIf(unavailable !== undefined)(
       expect(health.partitions[2]).toMatchObject({ stage: 'waiting', healthy: true })
       expect((await worker.get('/readyz')).status).toBe(503)
       await grow(TOPICS.decisions, 3)
+      await worker.logged(`topic ${REFERRED} has 2 partitions, it needs 3`)
+      await grow(REFERRED, 3)
       await worker.reaches('loan_records_total', 2500)
       await worker.caughtUp(3)
       await worker.ready()
@@ -61,6 +68,7 @@ describe.skipIf(unavailable !== undefined)(
       const decisions = readTopic(bootstrapServers, TOPICS.decisions, 3)
       const deadLetters = readTopic(bootstrapServers, TOPICS.deadLetters, 2).flat()
       expectExactlyOneOutcome([...before, ...after], decisions, deadLetters)
+      expectReferredOnceMore(decisions, readTopic(bootstrapServers, REFERRED, 3))
     })
   },
 )

@@ -36,6 +36,12 @@ describe.skipIf(unavailable !== undefined)(
       expect(after.out).toContain('loan_decisions: as it should be')
     })
 
+    test('the topic of referred decisions is made once it is set', async () => {
+      expect((await topics('--check')).out).not.toContain('referred')
+      const made = await topics('--set', 'topic.referred=loan_decisions.referred')
+      expect(made.out).toContain('loan_decisions.referred: made')
+    })
+
     test('the challenger’s topic is made once it or its model is set', async () => {
       expect((await topics('--check')).out).not.toContain('challenger')
       const model = ['--set', 'challenger.model.path=anywhere']

@@ -37,7 +37,7 @@ beforeEach(() => {
   host = modelHost(MODEL_FOLDER, { replaceProgram: () => Promise.resolve() })
   const status = { counters: () => [new Counters()] } as unknown as Status
   app = new Hono()
-  app.route('/model', makeAdmin(host, TOKEN))
+  app.route('/model', makeAdmin(host, 'model', TOKEN))
   app.route('/challenger', makeChallengerAdmin(host, status, TOKEN))
 })
 
@@ -46,35 +46,37 @@ async function live(...args: string[]) {
 }
 
 async function refused(args: string[], environment: Record<string, string>, code: number) {
-  const { model } = host
+  const { version } = host.model
   const result = await cli(['model', ...args], environment)
   expect([result.code, result.out]).toEqual([code, ''])
   expect(result.err.trim().split('\n').length).toBe(1)
-  expect(host.model).toBe(model)
+  expect(host.model.version).toBe(version)
   return result.err
 }
 
 describe('a running worker', () => {
   test('goes over to a model, and back', async () => {
-    const { hash } = host.model
+    const { hash } = host.model.version
     // From this folder, wherever the worker was started.
     const { code, out, err } = await live('promote', relative(ROOT, OTHER_MODEL_FOLDER))
     expect([code, err]).toEqual([0, ''])
-    expect(host.model.folder).toBe(OTHER_MODEL_FOLDER)
-    expect(host.model.hash).not.toBe(hash)
-    expect(out).toContain(`decides: ${host.model.name} ${host.model.hash.slice(0, 12)}`)
+    expect(host.model.version.path).toBe(OTHER_MODEL_FOLDER)
+    expect(host.model.version.hash).not.toBe(hash)
+    expect(out).toContain(
+      `decides: ${host.model.version.name} ${host.model.version.hash.slice(0, 12)}`,
+    )
     expect(out).toContain(`before: `)
 
     const back = await live('rollback', '--json')
     expect([back.code, back.err]).toEqual([0, ''])
-    expect(host.model.hash).toBe(hash)
+    expect(host.model.version.hash).toBe(hash)
     expect((JSON.parse(back.out) as { model: { hash: string } }).model.hash).toBe(hash)
   })
 
   test('takes a challenger, tells of it, and lets it go', async () => {
     const on = await live('challenge', OTHER_MODEL_FOLDER)
     expect([on.code, on.err]).toEqual([0, ''])
-    expect(host.challenger!.folder).toBe(OTHER_MODEL_FOLDER)
+    expect(host.challenger!.path).toBe(OTHER_MODEL_FOLDER)
     expect(on.out).toContain(': 0 decisions beside the model in use')
     expect((await live('challenge')).out).toBe(on.out)
     expect((await live('challenge', '--off')).out).toBe('no challenger\n')

@@ -147,7 +147,7 @@ describe('build', () => {
     )
     await refused(
       ['build', changed, '--out', path('never')],
-      ['manifest.json:12: feature "credit_score" rests on "credit_scor"', '"credit_score"'],
+      ['manifest.json:22: feature "credit_score" rests on "credit_scor"', '"credit_score"'],
     )
   })
 

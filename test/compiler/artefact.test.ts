@@ -195,7 +195,7 @@ describe('a build is refused', () => {
     [
       'with a feature that rests on nothing',
       features((list) => delete (list[3] as { field?: string }).field),
-      'manifest.json:28: features.3.field: ',
+      'manifest.json:43: features.3.field: ',
     ],
     [
       "with two features in each other's place",
@@ -215,12 +215,12 @@ describe('a build is refused', () => {
     [
       'with a feature of another name',
       features((list) => (list[1]!.name = 'amount')),
-      'manifest.json:18: features are not those of ',
+      'manifest.json:23: features are not those of ',
     ],
     [
       'with two features on one field',
       features((list) => (list[2]!.field = 'loan_amount')),
-      'manifest.json:23: "loan_amount" and "credit_score" rest on one field, "loan_amount"',
+      'manifest.json:33: "loan_amount" and "credit_score" rest on one field, "loan_amount"',
     ],
     ['of a source that is not there', (m) => (m['source'] = 'none.txt'), 'none.txt: ENOENT'],
     [

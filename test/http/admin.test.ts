@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Hono } from 'hono'
 import { makeAdmin, makeChallengerAdmin } from '../../src/http/admin.ts'
+import { sha256Hex } from '../../src/hash.ts'
 import { Counters } from '../../src/metrics/counters.ts'
 import type { Program } from '../../src/scorer/program.ts'
 import type { Status } from '../../src/status.ts'
@@ -36,9 +37,10 @@ function setUp(token = TOKEN) {
           ...(body !== undefined && { 'Content-Type': 'application/json' }),
         },
       })
-  const call = caller(makeAdmin(host, token))
+  const call = caller(makeAdmin(host, 'model', token))
+  const policy = caller(makeAdmin(host, 'policy', token))
   const challenge = caller(makeChallengerAdmin(host, status, token))
-  return { host, used, counters, call, challenge }
+  return { host, used, counters, call, policy, challenge }
 }
 
 const pathBody = (path: string) => JSON.stringify({ path })
@@ -58,7 +60,7 @@ describe('without the right token', () => {
       const body = method === 'POST' ? pathBody(OTHER_MODEL_FOLDER) : undefined
       const response = await call(method, path, body, bearer)
       expect([400, 401]).toContain(response.status)
-      expect(await response.text()).not.toContain(host.model.hash)
+      expect(await response.text()).not.toContain(host.model.version.hash)
     }
     expect(used).toEqual([])
   })
@@ -74,20 +76,20 @@ describe('without the right token', () => {
 
 test('a folder is changed to, and back', async () => {
   const { host, used, call } = setUp()
-  const first = host.model
+  const first = host.model.version
   const response = await call('POST', '/', pathBody(OTHER_MODEL_FOLDER))
   expect(response.status).toBe(200)
   const body = (await response.json()) as { model: { hash: string }; previous: { hash: string } }
   expect(body.previous.hash).toBe(first.hash)
   expect(body.model.hash).not.toBe(first.hash)
-  expect(host.model.folder).toBe(OTHER_MODEL_FOLDER)
+  expect(host.model.version.path).toBe(OTHER_MODEL_FOLDER)
   expect((await call('POST', '/rollback')).status).toBe(200)
-  expect(host.model.hash).toBe(first.hash)
+  expect(host.model.version.hash).toBe(first.hash)
   expect(used.map((program) => Buffer.from(program.modelHash).toString('hex'))).toEqual([
     body.model.hash,
     first.hash,
   ])
-  expect(host.swaps).toBe(2)
+  expect(host.model.swaps).toBe(2)
 })
 
 test('a rollback with no model before is refused', async () => {
@@ -123,14 +125,53 @@ test('an artefact that cannot be used is refused with the reason, and the old on
   const tables = readFileSync(join(folder, 'tables.bin'))
   tables[1000]! ^= 1
   writeFileSync(join(folder, 'tables.bin'), tables)
-  const before = host.model
+  const before = host.model.version
   for (const path of [folder, join(folder, 'none')]) {
     const response = await call('POST', '/', pathBody(path))
     expect(response.status).toBe(422)
     expect(((await response.json()) as { error: string }).error).toContain(path)
   }
-  expect(host.model).toBe(before)
-  expect([host.swaps, host.refusals, used.length]).toEqual([0, 2, 0])
+  expect(host.model.version).toBe(before)
+  expect([host.model.swaps, host.model.refusals, used.length]).toEqual([0, 2, 0])
+})
+
+test('a policy is changed to, and back; one that cannot be used is refused with its place', async () => {
+  const { host, used, policy } = setUp()
+  const first = host.policy.version
+  const path = join(mkdtempSync(join(tmpdir(), 'loanstream-policy-')), 'p.toml')
+  const text = readFileSync(first.path, 'utf8')
+  writeFileSync(path, text.replace('"credit_score"', '"credit_scores"'))
+  const refused = await policy('POST', '/', pathBody(path))
+  expect(refused.status).toBe(422)
+  const line = text.split('\n').indexOf('field = "credit_score"') + 1
+  expect(((await refused.json()) as { error: string }).error).toStartWith(
+    `${path}:${line}: rules[0].field (CREDIT_SCORE_BELOW_MINIMUM): "credit_scores" is no numeric`,
+  )
+  expect([host.policy.version, host.policy.refusals, used.length]).toEqual([first, 1, 0])
+  writeFileSync(path, `${text}# another`)
+  const body = (await (await policy('POST', '/', pathBody(path))).json()) as {
+    policy: { hash: string }
+  }
+  expect(body.policy.hash).toBe(sha256Hex(readFileSync(path)))
+  expect((await policy('POST', '/rollback')).status).toBe(200)
+  expect(used.map((program) => Buffer.from(program.policyHash).toString('hex'))).toEqual([
+    body.policy.hash,
+    first.hash,
+  ])
+  expect([host.policy.swaps, host.model.swaps]).toEqual([2, 0])
+})
+
+test('what was changed to by request is not loaded again by the watch, so a rollback goes back', async () => {
+  const { host, used } = setUp()
+  const first = host.model.version.hash
+  host.watch(5)
+  await host.model.load(OTHER_MODEL_FOLDER)
+  await Bun.sleep(50)
+  await host.model.rollBack()
+  await Bun.sleep(50)
+  host.close()
+  expect(host.model.version.hash).toBe(first)
+  expect([used.length, host.model.swaps]).toEqual([2, 2])
 })
 
 describe('a challenger', () => {
@@ -138,7 +179,7 @@ describe('a challenger', () => {
 
   test('is set, told with its counts, and ended; the champion is the same all the time', async () => {
     const { host, used, counters, challenge } = setUp()
-    const { hash } = host.model
+    const { hash } = host.model.version
     const set = await challenge('POST', '/', pathBody(OTHER_MODEL_FOLDER))
     expect(set.status).toBe(200)
     counters.addPair(0, 6)
@@ -168,7 +209,7 @@ describe('a challenger', () => {
     expect(used.map((program) => hashOf(program.modelHash))).toEqual([hash, hash])
     expect(used.map((program) => program.challenger === undefined)).toEqual([false, true])
     expect(host.challenger).toBeUndefined()
-    expect(host.swaps).toBe(0)
+    expect(host.model.swaps).toBe(0)
   })
 
   test('stays when the champion changes and is rolled back', async () => {

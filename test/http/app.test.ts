@@ -38,10 +38,7 @@ function statusOf(parts: Partial<Status> & { all?: PartitionStatus[] } = {}): St
     model: { name: 'm', hash: 'aa' },
     challenger: undefined,
     policy: { name: 'p', hash: 'bb' },
-    reasons: [
-      { code: 'FIRST', fields: [] },
-      { code: 'SECOND', fields: [] },
-    ],
+    reasonCodes: ['FIRST', 'SECOND'],
     rebalances: 2,
     wedged: new Map([['commit', 3]]),
     partitions: () => parts.all ?? [PARTITION],

@@ -13,7 +13,8 @@ const status = {
   notReady: '',
   partitions: () => [],
   counters: () => [counters],
-  reasons: [],
+  reasonCodes: [],
+  wedged: new Map(),
 } as unknown as Status
 // The metrics ask for more than a status that is none has; no test here reads them.
 const app = makeApp({ ...status, version: {}, model: {}, policy: {} } as Status, modelHost(), TOKEN)

@@ -20,7 +20,7 @@ const applications = loadSchemaVersions(fromRoot('schemas/loan_application'))
 function setUp(folder = MODEL_FOLDER) {
   const worker = new FakeWorker()
   const status = worker.status()
-  const models = { model: { hash: status.model.hash, folder } }
+  const models = { model: { version: { hash: status.model.hash, path: folder } } }
   const log = { warn: () => undefined }
   const decision = decisionSchema
   const monitor = new Monitor({ status, models, applications, decision, log })
@@ -126,7 +126,7 @@ test('an artefact of another model has no figures to compare with', async () => 
 
 test('samples of another model count for the regions alone', () => {
   const { worker } = setUp()
-  const other = new Distributions({ hash: 'other', folder: MODEL_FOLDER })
+  const other = new Distributions({ hash: 'other', path: MODEL_FOLDER })
   worker.decide()
   expect(worker.ring.waiting).toBe(1)
   expect(other.sampled).toBe(0)
@@ -137,7 +137,7 @@ test('partitions without a known lag or position are told as such', async () => 
   const worker = new FakeWorker()
   const unknown = partition(3, { lag: undefined, lagSeconds: undefined, position: -1 })
   const status = worker.status([unknown])
-  const models = { model: { hash: status.model.hash, folder: MODEL_FOLDER } }
+  const models = { model: { version: { hash: status.model.hash, path: MODEL_FOLDER } } }
   const log = { warn: () => undefined }
   const monitor = new Monitor({ status, models, applications, decision: decisionSchema, log })
   const watcher = new Watcher(monitor)

@@ -2,9 +2,11 @@
 // names the one that made it, and in each partition all of the old come before all of the new.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DecisionDecoder } from '../../src/decisions.ts'
+import { sha256Hex } from '../../src/hash.ts'
 import { BUILD, MODULE_PATH, fromRoot } from '../../src/paths.ts'
 import { Decider } from '../../src/pipeline/decider.ts'
 import { libraryPath, openLibrary } from '../../src/rdkafka/library.ts'
@@ -24,12 +26,16 @@ beforeAll(() => {
   openLibrary(libraryPath(BUILD))
 })
 
+const POLICY = fromRoot('models/default/policy.toml')
+
 class Folder implements Disposable {
   readonly root = mkdtempSync(join(tmpdir(), 'loanstream-model-'))
   readonly path = join(this.root, 'model')
+  readonly policy = join(this.root, 'policy.toml')
 
   constructor() {
     this.put(MODEL_FOLDER)
+    cpSync(POLICY, this.policy)
   }
 
   put(source: string): void {
@@ -43,6 +49,8 @@ class Folder implements Disposable {
   }
 }
 
+const BOTH_MODELS = [MODEL_FOLDER, OTHER_MODEL_FOLDER].map((model) => ({ model, policy: POLICY }))
+
 function setUp(folder: Folder, more: Record<string, string | number> = {}) {
   const cluster = new MockCluster()
   for (const topic of Object.values(TOPICS)) cluster.createTopic(topic, PARTITIONS)
@@ -52,6 +60,7 @@ function setUp(folder: Folder, more: Record<string, string | number> = {}) {
     'session.timeout.ms': 3000,
     'heartbeat.interval.ms': 300,
     'model.path': folder.path,
+    'policy.path': folder.policy,
     'http.token': TOKEN,
     'model.watch.interval.ms': 0,
     ...more,
@@ -65,35 +74,31 @@ async function post(worker: WorkerProcess, path: string, body: object = {}) {
   return fetch(url, { method: 'POST', headers, body: JSON.stringify(body) })
 }
 
-/** For each partition what the models decide, and how many decisions came from the first. */
+/** For each partition what the makers decide, and how many decisions came from the first. */
 function expectOldThenNew(
   inputs: readonly Input[],
   cluster: MockCluster,
-  folders: readonly string[],
+  makers: readonly { model: string; policy: string }[],
 ): number[] {
   const module = loadModule(MODULE_PATH)
   const decisions = readTopic(cluster.bootstrapServers, TOPICS.decisions, PARTITIONS)
   return decisions.map((records, partition) => {
     const values = inputs.filter((input) => input.partition === partition).map((i) => i.value)
-    const byModel = folders.map((model) => {
-      const files = {
-        schemas: fromRoot('schemas'),
-        policy: fromRoot('models/default/policy.toml'),
-        model,
-      }
+    const byMaker = makers.map((maker) => {
+      const files = { schemas: fromRoot('schemas'), ...maker }
       const decider = new Decider(module, loadProgram(files), TOPICS.applications, partition)
       return decider.decide(values, 0n).map((outcome) => {
         return 'decision' in outcome ? Buffer.from(outcome.decision).toString('hex') : ''
       })
     })
     expect(records.length).toBe(values.length)
-    const makers = records.map((record, i) => {
+    const made = records.map((record, i) => {
       const bytes = Buffer.from(record.value!).toString('hex')
-      return byModel.findIndex((expected) => expected[i] === bytes)
+      return byMaker.findIndex((expected) => expected[i] === bytes)
     })
-    expect(makers).toEqual(makers.toSorted((a, b) => a - b))
-    expect(makers).not.toContain(-1)
-    return makers.filter((maker) => maker === 0).length
+    expect(made).toEqual(made.toSorted((a, b) => a - b))
+    expect(made).not.toContain(-1)
+    return made.filter((maker) => maker === 0).length
   })
 }
 
@@ -150,7 +155,7 @@ describe('asked for over HTTP', () => {
     send(cluster.bootstrapServers, inputs.slice(5000))
     await worker.reaches('loan_records_total', 10_000)
     expect(await worker.stop()).toBe(0)
-    const old = expectOldThenNew(inputs, cluster, [MODEL_FOLDER, OTHER_MODEL_FOLDER])
+    const old = expectOldThenNew(inputs, cluster, BOTH_MODELS)
     expect(Math.min(...old)).toBeGreaterThan(0)
     expect(Math.max(...old)).toBeLessThanOrEqual(1250)
   })
@@ -171,19 +176,96 @@ test('an artefact replaced in its folder is found, and a damaged one refused', a
   send(cluster.bootstrapServers, inputs)
   await worker.reaches('loan_records_total', 400)
   expect(await worker.stop()).toBe(0)
-  expect(expectOldThenNew(inputs, cluster, [MODEL_FOLDER, OTHER_MODEL_FOLDER])).toEqual([
-    0, 0, 0, 0,
-  ])
+  expect(expectOldThenNew(inputs, cluster, BOTH_MODELS)).toEqual([0, 0, 0, 0])
 })
 
-test('SIGHUP loads the folder again', async () => {
+describe('a policy', () => {
+  /** The shipped policy with other cut-offs and a code that it does not have. */
+  function otherPolicy(folder: Folder): string {
+    const path = join(folder.root, 'other.toml')
+    const text = readFileSync(POLICY, 'utf8')
+    writeFileSync(path, text.replace(/reject_from = .*/, 'reject_from = -1.2') + EXTRA_RULE)
+    return path
+  }
+  const EXTRA_RULE = `
+[[rules]]
+code = "LARGE"
+outcome = "refer"
+field = "loan_amount"
+above = 5000
+`
+
+  test('replaced in its file is found, a contradictory one refused, and each decision is by the one it names', async () => {
+    using folder = new Folder()
+    const { cluster, worker } = setUp(folder, { 'model.watch.interval.ms': 50 })
+    using _ = cluster
+    await using __ = worker
+    const inputs = makeInputs(8000, PARTITIONS)
+    send(cluster.bootstrapServers, inputs.slice(0, 4000))
+    await worker.reaches('loan_records_total', 1000)
+    const text = readFileSync(POLICY, 'utf8')
+    writeFileSync(folder.policy, text.replace(/reject_from = .*/, 'reject_from = -9.0'))
+    await worker.logged('needs refer_above not above reject_from')
+    const other = otherPolicy(folder)
+    cpSync(other, folder.policy)
+    await worker.logged('policy changed')
+    send(cluster.bootstrapServers, inputs.slice(4000))
+    await worker.reaches('loan_records_total', 8000)
+    const metrics = await (await worker.get('/metrics')).text()
+    expect(metrics).toContain('loan_policy_changes_total{result="changed"} 1')
+    expect(metrics).toContain('loan_policy_changes_total{result="refused"} 1')
+    expect(await worker.stop()).toBe(0)
+    const makers = [POLICY, other].map((policy) => ({ model: MODEL_FOLDER, policy }))
+    const old = expectOldThenNew(inputs, cluster, makers)
+    expect(Math.max(...old)).toBeLessThanOrEqual(1000)
+    // Codes are counted by name, though each stands at another place in the two.
+    const decisions = readTopic(cluster.bootstrapServers, TOPICS.decisions, PARTITIONS)
+    const decoder = new DecisionDecoder(
+      loadProgram({ schemas: fromRoot('schemas'), ...makers[0]! }).decisionSchema,
+    )
+    const codes = decisions.flat().flatMap(({ value }) => decoder.decode(value!).reasons)
+    for (const code of ['LARGE', 'RISK_ABOVE_LIMIT', 'RISK_NEEDS_REVIEW', 'EMPLOYMENT_UNKNOWN']) {
+      const count = codes.filter((reason) => reason.code === code).length
+      expect(count).toBeGreaterThan(0)
+      expect(metrics).toContain(`loan_reasons_total{code="${code}"} ${count}\n`)
+    }
+  })
+
+  test('is changed over HTTP, named by the health page, and rolled back', async () => {
+    using folder = new Folder()
+    const { cluster, worker } = setUp(folder)
+    using _ = cluster
+    await using __ = worker
+    await worker.ready()
+    const hashes = async () => {
+      const { policy } = (await (await worker.get('/healthz')).json()) as {
+        policy: { hash: string }
+      }
+      return policy.hash
+    }
+    const first = await hashes()
+    const other = otherPolicy(folder)
+    expect((await post(worker, '/policy', { path: other })).status).toBe(200)
+    expect(await hashes()).toBe(sha256Hex(readFileSync(other)))
+    expect((await post(worker, '/policy', { path: join(folder.root, 'none.toml') })).status).toBe(
+      422,
+    )
+    expect((await post(worker, '/policy/rollback')).status).toBe(200)
+    expect(await hashes()).toBe(first)
+    expect(await worker.stop()).toBe(0)
+  })
+})
+
+test('SIGHUP loads folder and policy again, each on its own', async () => {
   using folder = new Folder()
   const { cluster, worker } = setUp(folder)
   using _ = cluster
   await using __ = worker
   await worker.ready()
   folder.put(OTHER_MODEL_FOLDER)
+  writeFileSync(folder.policy, 'version = 2')
   worker.process.kill('SIGHUP')
   await worker.logged('model changed')
+  await worker.logged('policy refused, the old one goes on')
   expect(await worker.stop()).toBe(0)
 })

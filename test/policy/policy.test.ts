@@ -5,9 +5,9 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { POLICY_HEADER_BYTES, RULE_BYTES } from '../../assembly/layout.ts'
 import { sha256Hex } from '../../src/hash.ts'
 import { fromRoot } from '../../src/paths.ts'
+import type { PolicyColumns } from '../../src/policy/clauses.ts'
 import { compilePolicy } from '../../src/policy/compile.ts'
 import { loadPolicy, parsePolicy } from '../../src/policy/policy.ts'
 import { refusal, shippedProgram } from '../support/engine.ts'
@@ -15,10 +15,13 @@ import { refusal, shippedProgram } from '../support/engine.ts'
 const root = mkdtempSync(join(tmpdir(), 'loanstream-policy-'))
 afterAll(() => rmSync(root, { recursive: true }))
 
-const COLUMNS = new Map([
-  ['loan_amount', 0],
-  ['annual_income', 1],
-  ['credit_score', 2],
+const NUMBER = { minimum: 0, maximum: 1e6, whole: false, nullable: false, symbols: undefined }
+const COLUMNS: PolicyColumns = new Map([
+  ['loan_amount', { column: 0, type: NUMBER }],
+  ['annual_income', { column: 1, type: NUMBER }],
+  ['credit_score', { column: 2, type: NUMBER }],
+  ['purpose', { column: 3, type: { ...NUMBER, whole: true, symbols: ['CAR', 'HOUSE', 'BOAT'] } }],
+  ['employed', { column: 4, type: { ...NUMBER, whole: true, symbols: ['false', 'true'] } }],
 ])
 
 const HEAD = `version = 1
@@ -184,13 +187,13 @@ describe('is refused with file and place', () => {
       'a rule that compares nothing',
       'below = 600\n',
       '',
-      'rules[0]: needs exactly one of below, above and missing',
+      'rules[0]: needs exactly one of below, above, between, ',
     ],
     [
       'a rule that compares twice',
       'below = 600',
       'below = 600\nabove = 700',
-      'rules[0]: needs exactly one of below, above and missing',
+      'rules[0]: needs exactly one of below, above, between, ',
     ],
     [
       'a rule that compares what is missing',
@@ -232,14 +235,53 @@ describe('is refused with file and place', () => {
   ]
   test.each(CASES)('%s', (_, from, to, message) => {
     const error = refusal(() => parsePolicy(edited(from, to), 'policies/p.toml'))
-    expect(error.message).toStartWith(`policies/p.toml: ${message}`)
+    expect(error.message.replace(/:\d+:/, ':')).toStartWith(`policies/p.toml: ${message}`)
     expect([error.kind, error.code]).toEqual(['usage', 'policy'])
+  })
+
+  const LINES: [from: string, to: string, place: string][] = [
+    ['name = "test"', 'name = "test"\nauthor = "me"', ':3: Unrecognized'],
+    ['factor = 50', 'factor = 0', ':6: scorecard.factor: '],
+    ['refer_above = -0.5', 'refer_above = 0.6', ':10: cutoffs: '],
+    ['below = 600', 'below = 600\nless = 1', ':21: rules[0]: Unrecognized'],
+    ['below = 600', 'note = """\n\n"""\nin = [\n1,\n[],\n]', ':25: rules[0].in[1]: '],
+    [
+      'below = 600',
+      'below = 1\nwhen = [\n{ field = "x", above = "y" },\n]',
+      ':22: rules[0].when[0].above: ',
+    ],
+  ]
+  test.each(LINES)('%s → %j: with its line', (from, to, place) => {
+    const error = refusal(() => parsePolicy(edited(from, to), 'p.toml'))
+    expect(error.message).toStartWith(`p.toml${place}`)
+  })
+
+  const RULES: [what: string, to: string, message: string][] = [
+    ['ends in the wrong order', 'between = [2, 1]', 'rules[0].between: needs the lower end first'],
+    ['an empty list', 'in = []', 'rules[0].in: Too small'],
+    ['a list and a limit', 'in = [1]\nbelow = 2', 'rules[0]: needs exactly one of'],
+    ['caps without a segment', 'caps = [{ from = 1, above = 2 }]', 'rules[0]: segment and caps go'],
+    ['a segment without caps', 'above = 1\nsegment = "x"', 'rules[0]: segment and caps go'],
+    [
+      'caps that do not ascend',
+      'segment = "x"\ncaps = [{ from = 2, above = 2 }, { from = 2, above = 3 }]',
+      'rules[0].caps: needs `from` ascending',
+    ],
+    [
+      'a condition without a test',
+      'below = 1\nwhen = [{ field = "x" }]',
+      'rules[0].when[0]: needs exactly one of',
+    ],
+  ]
+  test.each(RULES)('%s', (_, to, message) => {
+    const error = refusal(() => parsePolicy(edited('below = 600', to), 'p.toml'))
+    expect(error.message.replace(/:\d+:/, ':')).toStartWith(`p.toml: ${message}`)
   })
 
   test('the second of two rules, by its number', () => {
     const text = HEAD + RULE + RULE.replace('below = 600', 'below = "x"')
     expect(refusal(() => parsePolicy(text, 'p.toml')).message).toStartWith(
-      'p.toml: rules[1].below: ',
+      'p.toml:26: rules[1].below: ',
     )
   })
 
@@ -278,30 +320,73 @@ describe('compiling', () => {
     const policy = parsePolicy(edited('"credit_score"', `"${field}"`), 'p.toml')
     const error = refusal(() => compilePolicy(policy, COLUMNS))
     expect(error.message).toBe(
-      `p.toml: rules[0] (LOW): "${field}" is no numeric field of the application; the nearest is "${nearest}"`,
+      `p.toml:19: rules[0].field (LOW): "${field}" is no numeric field of the application; the nearest is "${nearest}"`,
     )
     expect([error.kind, error.code]).toEqual(['usage', 'policy'])
+  })
+
+  const VALUES: [to: string, message: string][] = [
+    [
+      'below = 1\nwhen = [{ field = "purpose", in = ["CAR", "PLANE"] }]',
+      'p.toml:21: rules[0].when[0].in[1] (LOW): "PLANE" is none of CAR, HOUSE, BOAT, as "purpose" is',
+    ],
+    ['in = ["CAR"]', 'p.toml:20: rules[0].in[0] (LOW): "CAR" is no number, as "credit_score" is'],
+    [
+      'below = 1\nwhen = [{ field = "purpose", in = [1] }]',
+      'p.toml:21: rules[0].when[0].in[0] (LOW): 1 is none of CAR, HOUSE, BOAT, as "purpose" is',
+    ],
+    [
+      'segment = "incom"\ncaps = [{ from = 1, above = 2 }]',
+      'p.toml:20: rules[0].segment (LOW): "incom" is no numeric field',
+    ],
+  ]
+  test.each(VALUES)('%j is refused', (to, message) => {
+    const policy = parsePolicy(edited('below = 600', to), 'p.toml')
+    expect(refusal(() => compilePolicy(policy, COLUMNS)).message).toStartWith(message)
+  })
+
+  test('the codes for inputs unlike the training data name the field while there is room', () => {
+    const codes = '[training]\noutside_code = "OUT"\nmissing_code = "GONE"\n'
+    const ranges = ['loan_amount', 'annual_income'].map((field) => {
+      return { field, minimum: 1, maximum: 2, missing: 0 }
+    })
+    const reasonsOf = (rules: number) => {
+      const text = HEAD + codes + RULE.repeat(rules)
+      return compilePolicy(parsePolicy(text, 'p.toml'), COLUMNS, ranges).reasons.slice(rules)
+    }
+    expect(reasonsOf(1)).toEqual([
+      { code: 'REJECT', fields: [] },
+      { code: 'OUT', fields: ['loan_amount'] },
+      { code: 'OUT', fields: ['annual_income'] },
+      { code: 'REFER', fields: [] },
+    ])
+    expect(reasonsOf(60).length).toBe(4)
+    const error = refusal(() => reasonsOf(61))
+    expect(error.message).toBe('p.toml: holds 61 rules, limit is 60')
   })
 
   test('an unknown divisor is refused as well', () => {
     const text = edited('below = 600', 'below = 600\ndivided_by = "income"')
     const error = refusal(() => compilePolicy(parsePolicy(text, 'p.toml'), COLUMNS))
-    expect(error.message).toStartWith('p.toml: rules[0] (LOW): "income" is no numeric field')
+    expect(error.message).toStartWith(
+      'p.toml:21: rules[0].divided_by (LOW): "income" is no numeric field',
+    )
   })
 
   test('a policy that rests on no numeric field there is says so all the same', () => {
     const error = refusal(() => compilePolicy(parsePolicy(HEAD + RULE, 'p.toml'), new Map()))
-    expect(error.message).toStartWith('p.toml: rules[0] (LOW): "credit_score" is no numeric field')
+    expect(error.message).toStartWith(
+      'p.toml:19: rules[0].field (LOW): "credit_score" is no numeric field',
+    )
   })
 
-  test('30 rules fit beside the two cut-offs, 31 do not', () => {
+  test('62 rules fit beside the two cut-offs, 63 do not', () => {
     const rules = (count: number) =>
       parsePolicy(HEAD + Array.from({ length: count }, () => RULE).join(''), 'p.toml')
-    const { table, reasons } = compilePolicy(rules(30), COLUMNS)
-    expect(reasons.length).toBe(32)
-    expect(table.length).toBe(POLICY_HEADER_BYTES + 30 * RULE_BYTES)
-    const error = refusal(() => compilePolicy(rules(31), COLUMNS))
-    expect(error.message).toBe('p.toml: holds 31 rules, limit is 30')
+    const { reasons } = compilePolicy(rules(62), COLUMNS)
+    expect(reasons.length).toBe(64)
+    const error = refusal(() => compilePolicy(rules(63), COLUMNS))
+    expect(error.message).toBe('p.toml: holds 63 rules, limit is 62')
   })
 
   test('reasons come rejecting first, in the order of the file, each with its fields', () => {

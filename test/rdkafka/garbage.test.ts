@@ -89,6 +89,7 @@ test.each(['exactly-once', 'at-least-once'])('%s', async (delivery) => {
   const source = new PartitionSource(consumer.pointer, queue, TOPICS.applications, 0, first)
   const commits = {
     decisionsTopic: TOPICS.decisions,
+    referredTopic: '',
     deadLettersTopic: TOPICS.deadLetters,
     deadLettersPartitions: 1,
     commitIntervalMs: 20,
@@ -124,7 +125,12 @@ test.each(['exactly-once', 'at-least-once'])('%s', async (delivery) => {
       onEvent: () => {},
     }),
   }
-  const settings = { batchRecords: SIZE.records, timeoutMs: TIMEOUT_MS, traceContext: true }
+  const settings = {
+    batchRecords: SIZE.records,
+    hasReferredTopic: false,
+    timeoutMs: TIMEOUT_MS,
+    traceContext: true,
+  }
   const loop = new PartitionLoop(first, source, counters, makeDelivery, settings, hooks)
   expect(loop.run()).toBe('drained')
   expect(log).toEqual([])

@@ -82,9 +82,10 @@ function challengerRegions(engine: Engine, { tables }: Artefact): [at: number, b
     [outputs.leafIndicesAt, (2 * trees + 1) * BLOCK_ROWS],
     [outputs.marginsAt, rows * 8],
     [outputs.decisionsAt, rows],
-    [outputs.reasonSetsAt, rows * 4],
+    [outputs.reasonSetsAt, rows * 8],
     [outputs.resultAt, RESULT_BYTES],
     [outputs.messagesAt, engine.size.records * MESSAGE_BYTES],
+    [outputs.referredAt, engine.size.records * MESSAGE_BYTES],
     [outputs.outputAt, outputBytes!],
   ]
 }

@@ -13,12 +13,16 @@ import { sha256Hex } from '../../src/hash.ts'
 import { fromRoot } from '../../src/paths.ts'
 import { loadArtefact } from '../../src/scorer/artefact.ts'
 import { withChallenger } from '../../src/scorer/challenger.ts'
+import { trainingRanges } from '../../src/scorer/program.ts'
+import { scaled } from '../../src/scorer/unit-scale.ts'
 import { cli } from '../support/cli.ts'
 import {
   applicationSchema,
   engineOf,
   fill,
   marginOf,
+  neighbour,
+  policyOf,
   programOf,
   refusal,
   rowOf,
@@ -179,6 +183,67 @@ describe('the conversion is part of the model', () => {
     expect(refusal(() => loadArtefact(path)).message).toContain(
       'manifest.json: model hash, name or features are not those that the tables were built for',
     )
+  })
+})
+
+describe('training ranges', () => {
+  const shipped = trainingRanges(shippedArtefact('models/default'))
+  const bounds = (name: string) => shipped.find(({ field }) => field === name)!
+
+  test('are in the unit of the feature, and hold for the field to the last bit', () => {
+    const ranges = trainingRanges(built.artefact)
+    expect(ranges.map(({ field }) => field)).toEqual(shipped.map(({ field }) => field))
+    for (const { field, multiplied_by, divided_by } of built.source.features) {
+      const { minimum, maximum } = ranges.find((range) => range.field === field)!
+      const due = bounds(field)
+      const made = (value: number) => scaled(value, { multiplied_by, divided_by })
+      expect([made(minimum) >= due.minimum, made(neighbour(minimum, -1)) < due.minimum]).toEqual([
+        true,
+        true,
+      ])
+      expect([made(maximum) <= due.maximum, made(neighbour(maximum, 1)) > due.maximum]).toEqual([
+        true,
+        true,
+      ])
+    }
+    const income = ranges.find(({ field }) => field === 'annual_income')!
+    expect(income.minimum).toBeGreaterThan(11 * bounds('annual_income').minimum)
+  })
+
+  test('refer by the number that the model is given', () => {
+    const codes = '[training]\noutside_code = "OUT"\nmissing_code = "GONE"\n'
+    const program = programOf({ artefact: built.artefact, policy: policyOf({ rules: codes }) })
+    const reason = program.reasons.findIndex(
+      ({ code, fields }) => code === 'OUT' && fields[0] === 'annual_income',
+    )
+    const { minimum, maximum } = bounds('annual_income')
+    const incomes = [minimum, maximum]
+      .map((bound) => bound * 12)
+      .flatMap((income) => [neighbour(income, -1), income, neighbour(income, 1), income / 12])
+    const engine = engineOf(program)
+    const encoder = new ApplicationEncoder(applicationSchema)
+    fill(
+      engine,
+      incomes.map((annual_income) => encoder.encode({ ...applications[0]!, annual_income })),
+    )
+    engine.decide(incomes.length)
+    const fired = incomes.map((_, i) => ((engine.reasonSet(i) >> BigInt(reason)) & 1n) === 1n)
+    expect(fired).toEqual(incomes.map((it) => it / 12 < minimum || it / 12 > maximum))
+    expect(new Set(fired).size).toBe(2)
+  })
+
+  test('of two features on one field hold both', () => {
+    const { manifest } = built.artefact
+    const income = manifest.features.find(({ field }) => field === 'annual_income')!
+    const training = { minimum: 24_000, maximum: 36_000, missing: 0.5 }
+    const yearly = { name: 'yearly', field: 'annual_income', training }
+    const features = [
+      { ...income, training: { minimum: 2_500, maximum: 5_000, missing: 0 } },
+      { ...income, divided_by: undefined, ...yearly },
+    ]
+    const both = { ...built.artefact, manifest: { ...manifest, features } }
+    const range = { minimum: 30_000, maximum: 36_000, missing: 0 }
+    expect(trainingRanges(both)).toEqual([{ field: 'annual_income', ...range }])
   })
 })
 

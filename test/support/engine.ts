@@ -3,7 +3,6 @@
 
 import { setDefaultTimeout } from 'bun:test'
 import {
-  CONTEXT_REASONS,
   MESSAGE_BYTES,
   MESSAGE_KEY,
   MESSAGE_KEY_LEN,
@@ -253,10 +252,6 @@ export function contextValue(engine: Engine, field: number): number {
   return engine.u32[(CONTEXT_AT + field) / 4]!
 }
 
-export function reasonsOf(engine: Engine, record: number): number {
-  return engine.u32[contextValue(engine, CONTEXT_REASONS) / 4 + record]!
-}
-
 export type Message = { payload: Uint8Array; key: Uint8Array }
 
 /** The messages that encode wrote, read through their pointers as librdkafka would. */
@@ -281,7 +276,7 @@ export function resultOf(engine: Engine) {
     outputBytes: at(RESULT_OUTPUT_BYTES),
     dead: at(RESULT_DEAD),
     outcomes: [0, 1, 2].map((i) => at(RESULT_OUTCOMES, i)),
-    reasons: Array.from({ length: 32 }, (_, i) => at(RESULT_REASONS, i)),
+    reasons: Array.from({ length: 64 }, (_, i) => at(RESULT_REASONS, i)),
   }
 }
 

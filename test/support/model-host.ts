@@ -13,10 +13,11 @@ export const OTHER_MODEL_FOLDER = fromRoot('build/bench/model')
 export function modelHost(
   folder = MODEL_FOLDER,
   user: ProgramUser = { replaceProgram: () => Promise.resolve() },
+  policy = fromRoot('models/default/policy.toml'),
 ): ModelHost {
   const parts = loadParts({
     schemas: fromRoot('schemas'),
-    policy: fromRoot('models/default/policy.toml'),
+    policy,
   })
   const module = loadModule(MODULE_PATH)
   const artefact = loadArtefact(folder)

@@ -2,6 +2,8 @@
 // program decides without Kafka.
 
 import { expect } from 'bun:test'
+import { DECISIONS } from '../../src/avro/encode-plan.ts'
+import { DecisionDecoder } from '../../src/decisions.ts'
 import {
   type Input,
   type ReadRecord,
@@ -41,6 +43,32 @@ export function expectExactlyOneOutcome(
       .sort((a, b) => a.offset - b.offset)
     expect(letters as unknown[]).toEqual(dead)
   }
+}
+
+/**
+ * Checks that the referred decisions, and no others, are there once more: in order, byte for byte,
+ * on the same partition, under the same key.
+ *
+ * @returns how many there are
+ */
+export function expectReferredOnceMore(
+  decisions: readonly ReadRecord[][],
+  referred: readonly ReadRecord[][],
+): number {
+  const decoder = new DecisionDecoder(defaultProgram().decisionSchema)
+  for (const [partition, records] of decisions.entries()) {
+    const due = records.filter(({ value }) => DECISIONS[decoder.outcome(value!)] === 'referred')
+    const actual = referred[partition]!
+    const where = `referred, partition ${partition}`
+    for (const part of ['value', 'key'] as const) {
+      expectSame(
+        actual.map((record) => record[part]!),
+        due.map((record) => record[part]!),
+        `${where}, ${part}`,
+      )
+    }
+  }
+  return referred.flat().length
 }
 
 /**

@@ -74,7 +74,7 @@ export class FakeWorker {
       model: { name: program.modelName, hash: hex(program.modelHash) },
       challenger: undefined,
       policy: { name: program.policyName, hash: hex(program.policyHash) },
-      reasons: program.reasons,
+      reasonCodes: program.reasons.map(({ code }) => code),
       rebalances: 0,
       wedged: new Map(),
       partitions: () => partitions,
