@@ -1,7 +1,7 @@
 // Writers and readers of every kind: what WebAssembly makes of a record is what the resolver makes
 // of it, status, byte and numbers, whether the record is whole or damaged.
 
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, test, setDefaultTimeout } from 'bun:test'
 import { STATUS_OK } from '../../assembly/layout.ts'
 import { Random } from '../../src/applications/random.ts'
 import { ByteWriter } from '../../src/avro/bytes.ts'
@@ -30,6 +30,7 @@ import { referenceDecode } from './reference-decoder.ts'
 const SEED = Number(process.env['DECODER_SEED'] ?? Date.now() % 0x7fffffff)
 const PAIRS = Number(process.env['DECODER_PAIRS'] ?? 400)
 const RECORDS = Number(process.env['DECODER_RECORDS'] ?? 60)
+if (RECORDS > 60) setDefaultTimeout(24 * 3_600_000)
 const BATCH = 60
 const LONG_RUN = RECORDS > BATCH
 
