@@ -81,7 +81,11 @@ describe('build', () => {
     const hash = sha256Hex(readFileSync(join(MODEL, 'manifest.json')))
     expect(summary).toMatchObject({ name: 'default', model: hash, trees: 125, leaves: 500 })
     expect(summary['parity']).toEqual({ probes: 734, leaves_reached: 500, expected_rows: 600 })
-    expect(readdirSync(path('built')).sort()).toEqual(['manifest.json', 'tables.bin'])
+    expect(readdirSync(path('built')).sort()).toEqual([
+      'manifest.json',
+      'tables.bin',
+      'training.json',
+    ])
     expect(loadArtefact(path('built')).manifest.model).toBe(hash)
     for (const file of ['manifest.json', 'tables.bin']) {
       const [built, setUp] = [path('built'), ARTEFACT].map((at) => readFileSync(join(at, file)))
