@@ -1,5 +1,5 @@
-// Shares by bin that forget: each second all counts lose a little, so that what they hold is the
-// recent past. And what compares them with the training data.
+// Shares by bin, of all values or forgetting: each second all counts lose a little, so that what
+// they hold is the recent past. And what compares them with the training data.
 
 import type { Bins } from '../scorer/training.ts'
 
@@ -9,10 +9,10 @@ const KEPT_A_SECOND = 0.5 ** (1 / HALF_LIFE_S)
 /** Share that an empty bin counts as, so that its logarithm exists. */
 const SHARE_MIN = 1e-4
 
-export class DecayingHistogram {
+export class Histogram {
   private readonly edges: readonly number[]
   /** One a bin, and the last for missing values. */
-  private readonly counts: Float64Array
+  protected readonly counts: Float64Array
 
   constructor(edges: readonly number[]) {
     this.edges = edges
@@ -20,7 +20,7 @@ export class DecayingHistogram {
   }
 
   /** @param value  NaN when it is missing */
-  add(value: number, weight: number): void {
+  add(value: number, weight = 1): void {
     this.counts[this.binOf(value)]! += weight
   }
 
@@ -32,14 +32,16 @@ export class DecayingHistogram {
     return bin
   }
 
-  decay(): void {
-    for (let i = 0; i < this.counts.length; i++) this.counts[i]! *= KEPT_A_SECOND
-  }
-
   /** Share of each bin, and last that of missing values; all 0 before the first value. */
   shares(): number[] {
     const total = this.counts.reduce((a, b) => a + b, 0)
     return Array.from(this.counts, (count) => (total > 0 ? count / total : 0))
+  }
+}
+
+export class DecayingHistogram extends Histogram {
+  decay(): void {
+    for (let i = 0; i < this.counts.length; i++) this.counts[i]! *= KEPT_A_SECOND
   }
 }
 
