@@ -12,6 +12,7 @@ import { monitorCommand } from './cli/monitor.ts'
 import { policyCommand } from './cli/policy.ts'
 import { produceCommand } from './cli/produce.ts'
 import { replayCommand } from './cli/replay.ts'
+import { reportCommand } from './cli/report.ts'
 import { schemaCommand } from './cli/schema.ts'
 import { topicsCommand } from './cli/topics.ts'
 import { workerCommand } from './cli/worker.ts'
@@ -48,6 +49,7 @@ function makeProgram(): Command {
     decideCommand(run, context),
     dlqCommand(run, context),
     replayCommand(run, context),
+    reportCommand(run, context),
     modelCommand(run, context),
     policyCommand(run, context),
     schemaCommand(run, context),

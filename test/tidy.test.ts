@@ -120,6 +120,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
     'replay',
   ],
   decisions: ['avro', 'errors'],
+  report: ['applications', 'avro', 'decisions', 'errors', 'monitor', 'nearest', 'replay', 'scorer'],
   demo: ['applications', 'avro', 'decisions', 'errors', 'metrics', 'rdkafka', 'runtime'],
   cli: [
     'applications',
@@ -140,6 +141,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
     'policy',
     'rdkafka',
     'replay',
+    'report',
     'registry',
     'runtime',
     'schemas',

@@ -78,7 +78,7 @@ function csv(schema: SchemaVersion) {
 /** Writes text to a file that appears under its name when it is complete. */
 export async function writeText(
   path: string,
-  content: AsyncIterable<unknown>,
+  content: AsyncIterable<unknown> | Iterable<unknown>,
   through?: NodeJS.ReadWriteStream,
 ): Promise<void> {
   const partial = `${path}.partial`
