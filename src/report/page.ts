@@ -121,7 +121,9 @@ async function groupingSection(
   return html`<section>
     <h2>By ${column}</h2>
     <p class="quiet">From ${source}. ${compared}</p>
-    <div class="charts">${charts.map((svg) => html`<figure>${raw(svg)}</figure>`)}</div>
+    <div class="charts">
+      ${charts.map((svg) => html`<figure tabindex="0">${raw(svg)}</figure>`)}
+    </div>
     <div class="scroll" tabindex="0" role="region" aria-label="Table by ${column}">
       <table>
         <thead>
@@ -196,7 +198,9 @@ async function stabilitySection(
     <h2>Against the training data</h2>
     <p class="quiet">Model ${name}, trained on ${number(rows)} rows.</p>
     ${told}
-    <div class="charts">${charts.map((svg) => html`<figure>${raw(svg)}</figure>`)}</div>
+    <div class="charts">
+      ${charts.map((svg) => html`<figure tabindex="0">${raw(svg)}</figure>`)}
+    </div>
     <div class="scroll" tabindex="0" role="region" aria-label="Table of stability indexes">
       <table>
         <thead>
@@ -233,7 +237,7 @@ function stabilityRow(view: StabilityView, threshold: number): Html {
 async function reasonsSection({ reasons }: Report): Promise<Html> {
   return html`<section>
     <h2>Reasons</h2>
-    <div class="charts"><figure>${raw(await reasonsChart(reasons))}</figure></div>
+    <div class="charts"><figure tabindex="0">${raw(await reasonsChart(reasons))}</figure></div>
     <div class="scroll" tabindex="0" role="region" aria-label="Table of reasons">
       <table>
         <thead>

@@ -37,7 +37,8 @@ dd { overflow-wrap: anywhere; }
 ul { padding-left: 1.2rem; font-size: 0.9rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(34rem, 100%), 1fr));
   gap: 1rem; }
-figure svg { display: block; max-width: 100%; height: auto; }
+figure { overflow-x: auto; min-width: 0; }
+figure svg { display: block; width: 100%; min-width: 32rem; max-width: 46rem; height: auto; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 0.86rem;
   font-variant-numeric: tabular-nums; }
