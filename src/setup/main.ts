@@ -3,8 +3,8 @@
 //
 // Makes what the commands need and git does not hold, in this order: the packages, librdkafka, the
 // WebAssembly modules, the models' artefacts; for tests and benches also a real Kafka, Apache Avro,
-// a schema registry and a browser. Whatever is there and still right is left alone, so a second
-// start does nothing, says nothing and costs milliseconds. On the first start there are no
+// a schema registry, a browser and Prometheus. Whatever is there and still right is left alone, so
+// a second start does nothing, says nothing and costs milliseconds. On the first start there are no
 // packages, so nothing here imports one; what needs them runs in a process of its own, as Bun would
 // fetch them elsewhere in one that started without.
 //
@@ -24,6 +24,7 @@ import { kafka } from './kafka.ts'
 import { librdkafka } from './librdkafka.ts'
 import { withLock } from './lock.ts'
 import { models } from './models.ts'
+import { prometheus } from './prometheus.ts'
 import { registry } from './registry.ts'
 import { Report } from './report.ts'
 import { standaloneWasm, wasm } from './wasm.ts'
@@ -42,7 +43,7 @@ command runs it first; what is there and still right is left alone.
 
 Options:
   --broker       also what tests and benches need: Kafka, Apache Avro, a schema registry, a
-                 browser
+                 browser, Prometheus
   --force-build  make the module and the models again even when nothing changed
   --quiet        say nothing but what goes wrong
   -h, --help     say this
@@ -62,7 +63,7 @@ async function main(): Promise<void> {
   checkBun(context.projectFolder, Bun.version)
   checkPlatform(process.platform)
   const always = [dependencies, librdkafka, wasm, standaloneWasm, models]
-  const steps = flags.broker ? [...always, kafka, avro, registry, browser] : always
+  const steps = flags.broker ? [...always, kafka, avro, registry, browser, prometheus] : always
   await runSteps(
     context,
     steps.map((step) => step(context)),

@@ -5,10 +5,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ROOT } from '../../src/paths.ts'
+import { PROMETHEUS } from '../support/prometheus.ts'
 import { WorkerProcess } from '../support/worker-process.ts'
 
 const DEPLOY = join(ROOT, 'deploy')
-const promtool = Bun.which('promtool')
+const promtool = 'unavailable' in PROMETHEUS ? undefined : PROMETHEUS.promtool
 /** Made by the Prometheus server itself, or by prom-client on Linux alone. */
 const FOREIGN = new Set(['up'])
 
@@ -79,7 +80,7 @@ describe('metrics of a worker', () => {
     },
   )
 
-  const why = promtool ? '' : ' (skipped: there is no promtool; Debian has it in prometheus)'
+  const why = 'unavailable' in PROMETHEUS ? ` (${PROMETHEUS.unavailable})` : ''
 
   test.skipIf(!promtool)(`pass promtool's checks${why}`, () => {
     const { exitCode, stdout, stderr } = Bun.spawnSync([promtool!, 'check', 'metrics'], {
