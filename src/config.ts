@@ -169,12 +169,14 @@ export type Config = {
   /** librdkafka's properties as given, by client, without our defaults. */
   consumer: Record<string, string>
   producer: Record<string, string>
-  /** Where each value that is not a default came from. */
+  /** Where each value that is not a default came from, by the key as it was written. */
   origins: Map<string, string>
+  /** The same for librdkafka's properties, by client and by the name they go by here. */
+  propertyOrigins: Record<'consumer' | 'producer', Map<string, string>>
 }
 
 /** librdkafka's properties that the worker's guarantees rest on, and why they cannot be set. */
-const RESERVED: ReadonlyMap<string, string> = new Map(
+export const RESERVED: ReadonlyMap<string, string> = new Map(
   Object.entries({
     'enable.auto.commit': 'offsets are committed with the decisions',
     'auto.commit.enable': 'offsets are committed with the decisions',
@@ -221,7 +223,13 @@ const NOT_SETTINGS = new Set(['LOANSTREAM_CONFIG', 'LOANSTREAM_CACHE', 'LOANSTRE
  */
 export function loadConfig(input: ConfigInput): Config {
   const names = new Names(input.properties)
-  const config: Config = { settings: defaults(), consumer: {}, producer: {}, origins: new Map() }
+  const config: Config = {
+    settings: defaults(),
+    consumer: {},
+    producer: {},
+    origins: new Map(),
+    propertyOrigins: { consumer: new Map(), producer: new Map() },
+  }
   for (const origin of [fileOrigin(input), environmentOrigin(input, names), setOrigin(input)]) {
     // What is for one of the clients outweighs what is for both, whichever was written first.
     const scopedLast = [...origin.values].sort(
@@ -291,8 +299,11 @@ function apply(config: Config, names: Names, key: string, value: unknown, origin
   if (NOT_EMPTY.has(name) && String(value).trim() === '') {
     throw usageError('config', `${key} is empty (from ${origin})`)
   }
-  if (scope !== 'producer') config.consumer[name] = String(value)
-  if (scope !== 'consumer') config.producer[name] = String(value)
+  for (const each of ['consumer', 'producer'] as const) {
+    if (scope !== 'both' && scope !== each) continue
+    config[each][name] = String(value)
+    config.propertyOrigins[each].set(name, origin)
+  }
 }
 
 function defaults(): Settings {

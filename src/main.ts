@@ -4,6 +4,7 @@
 import { Command, CommanderError } from 'commander'
 import packageJson from '../package.json'
 import type { Context } from './cli/context.ts'
+import { configCommand } from './cli/config.ts'
 import { decideCommand } from './cli/decide.ts'
 import { demoCommand } from './cli/demo.ts'
 import { dlqCommand } from './cli/dlq.ts'
@@ -53,6 +54,7 @@ function makeProgram(): Command {
     modelCommand(run, context),
     policyCommand(run, context),
     schemaCommand(run, context),
+    configCommand(run, context),
   ]) {
     program.addCommand(inherit(command, program))
   }
