@@ -12,7 +12,8 @@ export function makeLog(level: Settings['log.level'], format: Settings['log.form
   const isPretty = format === 'pretty' || (format === 'auto' && process.stderr.isTTY)
   const stream = isPretty
     ? pretty({
-        colorize: process.stderr.isTTY,
+        // Knows of NO_COLOR, and of terminals that have none.
+        colorize: process.stderr.isTTY && process.stderr.hasColors(),
         destination: 2,
         sync: true,
         ignore: 'pid,hostname',

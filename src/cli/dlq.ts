@@ -48,6 +48,10 @@ Examples:
   bun run dlq replay --class unknown-schema --dry-run
   bun run dlq export --output letters.avro --partition 0,3`
 
+function examples(...lines: string[]): string {
+  return ['', 'Examples:', ...lines.map((line) => `  bun run dlq ${line}`)].join('\n')
+}
+
 /** What chooses letters is the same everywhere. */
 function withSelection(command: Command): Command {
   const more = (text: string, before: string[]) => [...before, text]
@@ -64,9 +68,9 @@ function listCommand(run: Run, context: Context): Command {
   const command = new Command('list')
     .description('a line a letter and counts by class; nothing of the applicants’ data')
     .option('--limit <number>', 'letters shown; all are counted', wholeNumber(), 100)
-  return withSelection(command).action((options: ListOptions) =>
-    run(() => listLetters(options, context)),
-  )
+  return withSelection(command)
+    .addHelpText('after', examples('list --class truncated --from 2026-11-23T08:00:00Z --json'))
+    .action((options: ListOptions) => run(() => listLetters(options, context)))
 }
 
 function inspectCommand(run: Run, context: Context): Command {
@@ -74,9 +78,12 @@ function inspectCommand(run: Run, context: Context): Command {
     .description('headers, bytes, fields up to the fault: shows the applicant’s data')
     .option('--limit <number>', 'letters shown', wholeNumber(1), 10)
     .option('--bytes <number>', 'bytes of the value shown', wholeNumber(), 1024)
-  return withSelection(command).action((options: InspectOptions) =>
-    run(() => inspectLetters(options, context)),
-  )
+  return withSelection(command)
+    .addHelpText(
+      'after',
+      examples('inspect --offset 2:1234', 'inspect --class bad-string --bytes 64'),
+    )
+    .action((options: InspectOptions) => run(() => inspectLetters(options, context)))
 }
 
 function replayCommand(run: Run, context: Context): Command {
@@ -86,16 +93,22 @@ function replayCommand(run: Run, context: Context): Command {
     .option('--to <topic>', 'where they go (default: topic.applications)')
     .option('--dry-run', 'say what would be sent, and send nothing', false)
     .option('--rate <number>', 'letters a second; 0: as fast as it goes', rate, 0)
-  return withSelection(command).action((options: ReplayLettersOptions) =>
-    run(() => replayLetters(options, context)),
-  )
+  return withSelection(command)
+    .addHelpText(
+      'after',
+      examples(
+        'replay --class unknown-schema --dry-run',
+        'replay --class unknown-schema --rate 500',
+      ),
+    )
+    .action((options: ReplayLettersOptions) => run(() => replayLetters(options, context)))
 }
 
 function exportCommand(run: Run, context: Context): Command {
   const command = new Command('export')
     .description('letters to a file: holds the applicants’ data')
     .requiredOption('-o, --output <file>', '.jsonl, .csv or .avro')
-  return withSelection(command).action((options: ExportOptions) =>
-    run(() => exportLetters(options, context)),
-  )
+  return withSelection(command)
+    .addHelpText('after', examples('export --output letters.avro --partition 0,3'))
+    .action((options: ExportOptions) => run(() => exportLetters(options, context)))
 }

@@ -1,0 +1,77 @@
+// Completion for zsh, with descriptions.
+
+import { quoted } from './bash.ts'
+import type { Node, Values } from './nodes.ts'
+
+export function zshScript(nodes: readonly Node[]): string {
+  const commands = nodes.slice(1).map(({ path }) => quoted(path))
+  const valued = nodes.flatMap(({ path, options }) =>
+    options.flatMap(({ flags, values }) => (values ? flags.map((f) => [path, f, values]) : [])),
+  ) as [string, string, Values][]
+  const valueCases = valued.map(([path, flag, values]) => {
+    return `      ${quoted(`${path} ${flag}`)}) ${offer(values)} ;;`
+  })
+  const optionCases = nodes.map(({ path, options }) => {
+    const items = options.flatMap(({ flags, description }) =>
+      flags.map((flag) => item(flag, description)),
+    )
+    return `      ${quoted(path)}) found=(${items.join(' ')}) ;;`
+  })
+  const wordCases = nodes.map(({ path, commands: children, values }) => {
+    if (children.length === 0) return `    ${quoted(path)}) ${offer(values)} ;;`
+    const items = children.map(({ name, description }) => item(name, description))
+    return `    ${quoted(path)}) found=(${items.join(' ')}); _describe command found ;;`
+  })
+  return `#compdef loanstream
+# Completion of loanstream for zsh.
+_loanstream() {
+  local at='' option='' word
+  local -a found
+  for word in "\${(@)words[2,CURRENT-1]}"; do
+    if [[ -n $option ]]; then
+      option=''
+      continue
+    fi
+    case "$at $word" in
+      ${commands.join(' | ')}) at="$at $word" ;;
+      ${valued.map(([path, flag]) => quoted(`${path} ${flag}`)).join(' | ')}) option="$word" ;;
+    esac
+  done
+  if [[ -n $option ]]; then
+    case "$at $option" in
+${valueCases.join('\n')}
+    esac
+    return
+  fi
+  if [[ $PREFIX == -* ]]; then
+    case "$at" in
+${optionCases.join('\n')}
+    esac
+    _describe -o option found
+    return
+  fi
+  case "$at" in
+${wordCases.join('\n')}
+  esac
+}
+
+if [[ \${funcstack[1]} == _loanstream ]]; then
+  _loanstream "$@"
+else
+  compdef _loanstream loanstream
+fi
+`
+}
+
+function offer(values: Values | undefined): string {
+  if (values?.kind === 'file') return '_files'
+  if (values?.kind !== 'words') return ':'
+  const [finished, open] = [values.words.filter((w) => !w.endsWith('=')), values.words]
+  if (finished.length > 0) return `compadd -- ${finished.map(quoted).join(' ')}`
+  return `compadd -S '' -- ${open.map(quoted).join(' ')}`
+}
+
+/** A name with its description, as _describe takes it: a colon is between them. */
+function item(name: string, description: string): string {
+  return quoted(`${name.replaceAll(':', String.raw`\:`)}:${description}`)
+}
