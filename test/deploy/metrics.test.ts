@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { STAGES } from '../../src/metrics/counters.ts'
 import { ROOT } from '../../src/paths.ts'
 import { PROMETHEUS } from '../support/prometheus.ts'
 import { WorkerProcess } from '../support/worker-process.ts'
@@ -68,6 +69,12 @@ describe('metrics of a worker', () => {
       return file !== 'deploy/runbook.md' || !anchors.has(anchor!)
     })
     expect(missing.map(({ alert }) => alert)).toEqual([])
+  })
+
+  test('every stage that a partition may hang in is explained in the runbook', () => {
+    const text = readFileSync(join(DEPLOY, 'runbook.md'), 'utf8')
+    const [, stuck] = /^## Stuck$([\s\S]*?)^## /m.exec(text)!
+    expect(STAGES.filter((stage) => !stuck!.includes(`\`${stage}\``))).toEqual([])
   })
 
   const panels = dashboard.panels.filter(({ targets }) => targets !== undefined)
