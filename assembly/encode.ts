@@ -15,7 +15,6 @@ import {
   CONTEXT_OFFSETS,
   CONTEXT_OUTPUT,
   CONTEXT_POLICY,
-  CONTEXT_REASONS,
   CONTEXT_REFERRED,
   CONTEXT_RESULT,
   CONTEXT_STATUSES,
@@ -57,6 +56,12 @@ import {
   STATUS_OK,
   WRITER_FINGERPRINT,
 } from './layout'
+import {
+  furtherPolicyReasons,
+  principalPolicyReasons,
+  scoreReasonCount,
+  writeScoreReasons,
+} from './reasons'
 
 /** Encodes the decided records among 0 to n - 1, densely, and fills in the result. */
 export function encode(context: usize, n: i32): void {
@@ -181,7 +186,10 @@ function encodeDecision(context: usize, i: usize, position: usize, result: usize
   return unreachable()
 }
 
-/** An array in one block: count, the reasons in the order of their bits, and the closing 0. */
+/**
+ * An array in one block: count, the policy's reasons in the order of their bits, the score's by
+ * their weight, of a rejection what would have been referred, and the closing 0.
+ */
 function encodeReasons(
   context: usize,
   policy: usize,
@@ -189,21 +197,29 @@ function encodeReasons(
   position: usize,
   result: usize,
 ): usize {
-  let reasons = load<u64>(<usize>load<u32>(context, CONTEXT_REASONS) + (i << 3))
-  if (reasons) {
-    const texts = <usize>load<u32>(policy, POLICY_REASON_TEXTS)
-    position = writeLong(position, <i64>popcnt<u64>(reasons))
-    while (reasons) {
-      const reason = <usize>ctz<u64>(reasons)
-      const text = texts + (reason << 3)
-      const length = <usize>load<u32>(text, 4)
-      memory.copy(position, <usize>load<u32>(text), length)
-      position += length
-      const count = result + (reason << 2)
-      store<u32>(count, load<u32>(count, RESULT_REASONS) + 1, RESULT_REASONS)
-      reasons &= reasons - 1
-    }
-  }
+  const first = principalPolicyReasons(context, i)
+  const last = furtherPolicyReasons(context, i)
+  const count = popcnt<u64>(first) + popcnt<u64>(last) + <u64>scoreReasonCount(context, i)
+  if (count) position = writeLong(position, <i64>count)
+  position = writePolicyReasons(policy, first, position, result)
+  position = writeScoreReasons(context, i, position, result)
+  position = writePolicyReasons(policy, last, position, result)
   store<u8>(position, 0)
   return position + 1
+}
+
+/** Writes a set of the policy's reasons, encoded, and counts them. */
+function writePolicyReasons(policy: usize, reasons: u64, position: usize, result: usize): usize {
+  const texts = <usize>load<u32>(policy, POLICY_REASON_TEXTS)
+  while (reasons) {
+    const reason = <usize>ctz<u64>(reasons)
+    const text = texts + (reason << 3)
+    const length = <usize>load<u32>(text, 4)
+    memory.copy(position, <usize>load<u32>(text), length)
+    position += length
+    const count = result + (reason << 2)
+    store<u32>(count, load<u32>(count, RESULT_REASONS) + 1, RESULT_REASONS)
+    reasons &= reasons - 1
+  }
+  return position
 }

@@ -6,15 +6,17 @@ import { compare } from './compare'
 import { decide } from './decide'
 import { decode } from './decode'
 import { encode } from './encode'
+import { attribute, reason, scoreWithout } from './reasons'
 import { score } from './score'
 
-export { decide, decode, encode, score }
+export { attribute, decide, decode, encode, reason, score, scoreWithout }
 
-/** Decodes, scores, decides and encodes records 0 to n - 1. */
+/** Decodes, scores, decides, finds reasons and encodes records 0 to n - 1. */
 export function run(context: usize, n: i32): void {
   decode(context, n)
   score(context, n)
   decide(context, n)
+  reason(context, n)
   encode(context, n)
 }
 
@@ -25,6 +27,7 @@ export function run(context: usize, n: i32): void {
 export function challenge(context: usize, champion: usize, n: i32): void {
   score(context, n)
   decide(context, n)
+  reason(context, n)
   encode(context, n)
   compare(context, champion, n)
 }

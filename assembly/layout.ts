@@ -64,7 +64,13 @@ export const CONTEXT_USES_REGISTRY = 124
 export const CONTEXT_RAW_WRITER = 128
 /** u32: address of rd_kafka_message_t[n], once more those of the referred decisions; or 0. */
 export const CONTEXT_REFERRED = 132
-export const CONTEXT_BYTES = 136
+/** u32: address of the attribution image (see ATTRIBUTION_…), or 0 for a model without one. */
+export const CONTEXT_ATTRIBUTION = 136
+/** u32: address of the scratch that it needs. */
+export const CONTEXT_ATTRIBUTION_SCRATCH = 140
+/** u32: address of u8[n][SCORE_REASONS_BYTES], the reasons each record's score gives. */
+export const CONTEXT_SCORE_REASONS = 144
+export const CONTEXT_BYTES = 152
 
 // ---- Result of one batch, written by the module.
 /** u32: decisions encoded, and bytes they take. */
@@ -78,7 +84,10 @@ export const RESULT_OUTCOMES = 16
 export const RESULT_REASONS = 32
 /** u32[3][3]: of a challenger, records by the champion's outcome and its own. */
 export const RESULT_PAIRS = 288
-export const RESULT_BYTES = 324
+/** u32[10]: score reasons given, by HMDA denial code less 1; and those that were withheld. */
+export const RESULT_DENIALS = 324
+export const RESULT_WITHHELD = 364
+export const RESULT_BYTES = 368
 
 // ---- Decisions, in the order of the enum in schemas/loan_decision.
 export const DECISION_APPROVED = 0

@@ -20,7 +20,7 @@ const budgetFile = z.record(
   z.record(z.string(), z.strictObject({ max: z.number().optional(), min: z.number().optional() })),
 )
 /** Benches that keep both cores busy. */
-const TWO_CORES = new Set(['broker-pipeline', 'mock-pipeline'])
+const TWO_CORES = new Set(['broker-pipeline', 'mock-pipeline', 'reasons-pipeline'])
 type Budgets = z.infer<typeof budgetFile>
 
 type Row = {

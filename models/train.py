@@ -47,6 +47,9 @@ DEFAULT_FOLDER = ROOT / "models" / "default"
 # The policy's cut-offs, as probabilities of default.
 APPROVE_BELOW = 0.15
 REJECT_ABOVE = 0.30
+# Applicants from here to the first cut-off are marginally approved: decisions are explained
+# against them.
+MARGINAL_FROM = 0.12
 
 MODEL_SEED = 7
 SEARCH_SEED = 1
@@ -546,6 +549,41 @@ def training_of(values: Floats) -> dict[str, float]:
     return {"minimum": minimum, "maximum": maximum, "missing": missing}
 
 
+def reference_of(booster: lgb.Booster, loans: Loans, sha256: str) -> dict[str, Any]:
+    """What decisions are explained against: one row, the medians of the marginally approved.
+
+    Of an even number the lower median, and null where most are null. No row of the data leaves it.
+    """
+    margins = margins_of(booster, loans.features)
+    marginal = (margins >= logit(MARGINAL_FROM)) & (margins < logit(APPROVE_BELOW))
+    features = loans.features[marginal]
+    medians = np.nanquantile(features, 0.5, axis=0, method="lower")
+    medians[np.isnan(features).mean(axis=0) > 0.5] = math.nan
+    if margins_of(booster, medians[None, :])[0] >= logit(APPROVE_BELOW):
+        raise SystemExit("the reference row would not be approved")
+    return {
+        "model": sha256,
+        "made_of": f"medians of {marginal.sum()} applicants with a probability of default from "
+        f"{MARGINAL_FROM:.2f} to {APPROVE_BELOW:.2f}",
+        "rows": [
+            {
+                name: None if math.isnan(x) else plain(x)
+                for name, x in zip(NAMES, medians, strict=True)
+            }
+        ],
+    }
+
+
+def plain(x: float) -> float:
+    """A number as JSON's formatter leaves it: a whole one without its point."""
+    return int(x) if x == int(x) else float(x)
+
+
+def hashed(path: Path) -> dict[str, str]:
+    """A file beside the manifest, as the manifest names it."""
+    return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
 def manifest_of(
     name: str,
     source: bytes,
@@ -594,11 +632,20 @@ def write_model(
     parameters: dict[str, Any],
     figures: dict[str, Any],
 ) -> dict[str, Any]:
-    """Writes model.txt and manifest.json, and returns the manifest."""
+    """Writes model.txt, the reference and manifest.json, and returns the manifest.
+
+    The reference goes with a catalogue of reasons, which people write: without one there is none.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     booster.save_model(str(folder / "model.txt"), num_iteration=-1)
     source = (folder / "model.txt").read_bytes()
     manifest = manifest_of(name, source, booster, loans, parameters, figures)
+    catalogue = folder / "reasons.toml"
+    if catalogue.exists():
+        reference = reference_of(booster, loans, manifest["sha256"])
+        path = folder / "reference.json"
+        path.write_text(json_text(reference) + "\n", encoding="utf-8")
+        manifest |= {"reasons": hashed(catalogue), "reference": hashed(path)}
     (folder / "manifest.json").write_text(json_text(manifest) + "\n", encoding="utf-8")
     return manifest
 

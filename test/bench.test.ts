@@ -10,7 +10,14 @@ import { KafkaCluster } from './support/kafka.ts'
 setDefaultTimeout(120_000)
 
 const names = readdirSync(join(ROOT, 'bench/benches')).map((file) => file.replace('.ts', ''))
-const needBroker = new Set(['broker-pipeline', 'hand-over', 'latency', 'many-partitions', 'memory'])
+const needBroker = new Set([
+  'broker-pipeline',
+  'hand-over',
+  'latency',
+  'many-partitions',
+  'memory',
+  'reasons-pipeline',
+])
 const unavailable = KafkaCluster.unavailable()
 
 describe('benches', () => {

@@ -47,10 +47,11 @@ export async function startBroker(
 
 /** Application number i: one of the distinct ones under an id of its own. Reuses its buffer. */
 export class NumberedApplications {
-  readonly program: Program = benchProgram()
+  readonly program: Program
   private readonly distinct: Uint8Array[]
 
-  constructor() {
+  constructor(program = benchProgram()) {
+    this.program = program
     const generator = new Generator(1)
     const encoder = new ApplicationEncoder(this.program.applicationSchema)
     this.distinct = Array.from({ length: DISTINCT }, (_, i) => encoder.encode(generator.next(i)))
@@ -107,8 +108,13 @@ export function startWorker(
  *
  * @returns the sum over the bytes' lengths, as a checksum
  */
-export function checkDecisions(cluster: KafkaCluster, count: number, partitions: number): number {
-  const applications = new NumberedApplications()
+export function checkDecisions(
+  cluster: KafkaCluster,
+  count: number,
+  partitions: number,
+  program?: Program,
+): number {
+  const applications = new NumberedApplications(program)
   const module = loadModule(MODULE_PATH)
   const deciders = Array.from(
     { length: partitions },

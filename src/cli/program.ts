@@ -8,6 +8,7 @@ import type { Context } from './context.ts'
 import { decideCommand } from './decide.ts'
 import { demoCommand } from './demo.ts'
 import { dlqCommand } from './dlq.ts'
+import { explainCommand } from './explain.ts'
 import { modelCommand } from './model.ts'
 import { monitorCommand } from './monitor.ts'
 import { policyCommand } from './policy.ts'
@@ -37,6 +38,7 @@ export function makeProgram(run: (action: () => Promise<number>) => void, contex
     dlqCommand(run, context),
     replayCommand(run, context),
     reportCommand(run, context),
+    explainCommand(run, context),
     modelCommand(run, context),
     policyCommand(run, context),
     schemaCommand(run, context),

@@ -16,6 +16,8 @@ import { readJson } from '../json.ts'
 import { type Artefact, type ArtefactManifest, bindingOf } from '../scorer/artefact.ts'
 import { scaleOf } from '../scorer/unit-scale.ts'
 import { writeTraining } from '../scorer/training.ts'
+import { ATTRIBUTION_BINDING } from '../../assembly/attribution-layout.ts'
+import { makeAttribution } from './attribution.ts'
 import { figuresOf } from './figures.ts'
 import { type Forest } from './forest.ts'
 import { type OnProbes, type Parity, checkParity } from './gate.ts'
@@ -24,6 +26,7 @@ import { makeTables } from './tables.ts'
 
 const MANIFEST = 'manifest.json'
 const STANDALONE = 'model.wasm'
+const ATTRIBUTION = 'reasons.bin'
 
 export type BuiltModel = {
   artefact: Artefact
@@ -69,6 +72,7 @@ export function makeArtefact(source: ModelSource, parity: Parity): Artefact {
   const model = Buffer.from(source.modelHash).toString('hex')
   tables.set(bindingOf({ ...source, model }), IMAGE_BINDING)
   const image = new DataView(tables.buffer)
+  const attribution = attributionOf(source, tables)
   const figures = figuresOf(forest, tables)
   const manifest: ArtefactManifest = {
     artefact: 1,
@@ -96,11 +100,35 @@ export function makeArtefact(source: ModelSource, parity: Parity): Artefact {
     columns: image.getUint32(IMAGE_COLUMNS, true),
     pieces: image.getUint32(IMAGE_TREES, true),
     tables: { file: 'tables.bin', bytes: tables.length, sha256: sha256Hex(tables) },
+    ...(attribution ? { reasons: attribution.manifest } : {}),
     parity: { probes: parity.probes, leaves_reached: parity.leavesReached },
     compiler: { version: packageJson.version, layout: IMAGE_VERSION_VALUE },
   }
   const { modelHash, training } = source
-  return { manifest, tables, modelHash, training }
+  return { manifest, tables, attribution: attribution?.bytes, modelHash, training }
+}
+
+/** What explains the scores, bound to the tables as the manifest is; undefined: nothing does. */
+function attributionOf(source: ModelSource, tables: Uint8Array) {
+  const { explained, forest } = source
+  if (!explained) return undefined
+  const { catalogue, reference } = explained
+  const bytes = makeAttribution(forest, reference, catalogue, source.path)
+  bytes.set(tables.subarray(IMAGE_BINDING, IMAGE_BINDING + 32), ATTRIBUTION_BINDING)
+  const manifest: ArtefactManifest['reasons'] = {
+    file: ATTRIBUTION,
+    bytes: bytes.length,
+    sha256: sha256Hex(bytes),
+    at_most: catalogue.at_most,
+    codes: catalogue.reasons.map(({ code, statement, hmda, features }) => {
+      return { code, statement, hmda, features }
+    }),
+    reference: {
+      made_of: reference.madeOf,
+      rows: reference.rows.map((row) => Array.from(row, (x) => (Number.isNaN(x) ? null : x))),
+    },
+  }
+  return { bytes, manifest }
 }
 
 /**
@@ -120,8 +148,10 @@ export function writeArtefact(
   rmSync(path, { force: true })
   writeFileSync(join(folder, artefact.manifest.tables.file), artefact.tables)
   writeTraining(folder, artefact.training)
-  // One of an earlier build would be another model's.
-  rmSync(join(folder, STANDALONE), { force: true })
+  // Those of an earlier build would be another model's.
+  for (const file of [STANDALONE, ATTRIBUTION]) rmSync(join(folder, file), { force: true })
+  const { attribution } = artefact
+  if (attribution) writeFileSync(join(folder, ATTRIBUTION), attribution)
   const manifest = { ...artefact.manifest }
   if (standalone) {
     const sha256 = sha256Hex(standalone)

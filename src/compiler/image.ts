@@ -25,6 +25,10 @@ export class Image {
     this.buffer[at] = value
   }
 
+  u16(at: number, value: number): void {
+    this.view.setUint16(at, value, true)
+  }
+
   u32(at: number, value: number): void {
     this.view.setUint32(at, value, true)
   }

@@ -1,8 +1,8 @@
 // A model as a trainer left it: a file, or a folder with manifest.json and the file that it names.
 // Read, and held against its manifest.
 
-import { readFileSync, statSync } from 'node:fs'
-import { basename, extname, join } from 'node:path'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { basename, dirname, extname, join } from 'node:path'
 import { z } from 'zod'
 import { messageOf, usageError } from '../errors.ts'
 import { sha256, sha256Hex } from '../hash.ts'
@@ -10,9 +10,11 @@ import { lineInJson, parseJson, readText } from '../json.ts'
 import { type TrainingFigures, trainingFigures } from '../scorer/artefact.ts'
 import { type UnitScale, columnName, isScaled, scaleOf } from '../scorer/unit-scale.ts'
 import { type Training, readTraining } from '../scorer/training.ts'
+import { type Catalogue, parseCatalogue } from './catalogue.ts'
 import type { Forest, Split } from './forest.ts'
 import { gainsOf } from './gains.ts'
 import { parseModel } from './model-file.ts'
+import { type Reference, parseReference } from './reference.ts'
 
 type SourceFeature = UnitScale & {
   name: string
@@ -39,9 +41,13 @@ export type ModelSource = {
   gains?: number[] | undefined
   /** Figures of the training data, where they lie in the model's folder. */
   training?: Training | undefined
+  /** What explains its scores, where its manifest names it. */
+  explained?: { catalogue: Catalogue; reference: Reference } | undefined
   /** File and line that name a feature, for errors. */
   placeOf(feature: number): string
 }
+
+const hashedFile = z.strictObject({ file: z.string(), sha256: z.string() })
 
 /** What a model's manifest must state; trainers may add what they like. */
 const modelManifest = z.looseObject({
@@ -60,7 +66,15 @@ const modelManifest = z.looseObject({
       training: trainingFigures.optional(),
     }),
   ),
+  /** The catalogue of reasons and the rows that they are told against: both, or neither. */
+  reasons: hashedFile.optional(),
+  reference: hashedFile.optional(),
 })
+
+type HashedFile = z.infer<typeof hashedFile>
+
+/** Name of the catalogue of reasons: one that is there and not named is forgotten. */
+const CATALOGUE = 'reasons.toml'
 
 /** A manifest with its text, for the lines in it. */
 type Manifest = { path: string; text: string; content: z.infer<typeof modelManifest> }
@@ -100,8 +114,43 @@ export function readModel(path: string, manifestPath?: string): ModelSource {
     features: forest.features.map((name, i) => featureOf(name, fields?.[i])),
     gains: gainsOf(format, bytes, forest.features.length),
     training: isFolder ? readTraining(path, forest.features) : undefined,
+    explained: manifest && readExplained(manifest, forest.features, sourceHash),
     placeOf: (feature) =>
       manifest ? placeIn(manifest, ['features', feature]) : namesPlace(sourcePath, bytes),
+  }
+}
+
+/** What lies beside the manifest to explain scores, hashed by it. */
+function readExplained(
+  manifest: Manifest,
+  features: readonly string[],
+  sourceHash: string,
+): ModelSource['explained'] {
+  const { reasons, reference } = manifest.content
+  const folder = dirname(manifest.path)
+  if (!reasons && existsSync(join(folder, CATALOGUE))) {
+    const what = `lies beside it, and it states neither reasons nor their SHA-256`
+    throw usageError('reasons', `${manifest.path}: ${join(folder, CATALOGUE)} ${what}`)
+  }
+  if (!reasons && !reference) return undefined
+  if (!reasons || !reference) {
+    const [there, missing] = reasons ? ['reasons', 'reference'] : ['reference', 'reasons']
+    const place = placeIn(manifest, [there])
+    throw usageError('reasons', `${place}: ${there}: is stated without ${missing}`)
+  }
+  const read = (key: 'reasons' | 'reference', { file, sha256: stated }: HashedFile) => {
+    const path = join(folder, file)
+    const text = readText(path)
+    const actual = sha256Hex(text)
+    if (actual === stated) return { text, path }
+    const place = placeIn(manifest, [key, 'sha256'])
+    throw usageError(key, `${path}: has SHA-256 ${actual}, ${place} states ${stated}`)
+  }
+  const catalogue = read('reasons', reasons)
+  const rows = read('reference', reference)
+  return {
+    catalogue: parseCatalogue(catalogue.text, catalogue.path, features),
+    reference: parseReference(rows.text, rows.path, sourceHash, features),
   }
 }
 

@@ -7,6 +7,7 @@ import {
   BUCKETS,
   type Counters,
   DEAD_LETTER_CLASSES,
+  DENIAL_CODES,
   OUTCOMES,
   STAGES,
   TIMED,
@@ -44,8 +45,23 @@ function addDecisions(registry: Registry, status: Status): void {
       value: total((c) => c.deadLetters(name)),
     })),
   )
-  addCounter(registry, 'loan_reasons_total', 'Reasons given with decisions, by code.', () =>
+  addCounter(registry, 'loan_reasons_total', "The policy's reasons given, by code.", () =>
     status.reasonCodes.map((code, i) => ({ labels: { code }, value: total((c) => c.reason(i)) })),
+  )
+  addCounter(
+    registry,
+    'loan_score_reasons_total',
+    "Reasons given for scores, by HMDA denial code: the same whatever model's catalogue.",
+    () =>
+      Array.from({ length: DENIAL_CODES }, (_, i) => {
+        return { labels: { hmda: i + 1 }, value: total((c) => c.denials(i + 1)) }
+      }),
+  )
+  addCounter(
+    registry,
+    'loan_score_reasons_withheld_total',
+    'Reasons not given, as the risk would not be lower with their features at the reference.',
+    () => single(total((c) => c.get('reasonsWithheld'))),
   )
 }
 

@@ -59,6 +59,8 @@ export const OUTCOMES = ['approved', 'rejected', 'referred'] as const
 
 /** Reason codes that are counted apart in a process's life; the last slot is for any more. */
 export const REASON_SLOTS = 256
+/** HMDA denial codes run from 1 to it. */
+export const DENIAL_CODES = 10
 
 /** Upper bounds of the histograms' buckets, seconds: 1, 2.5 and 5 per decade from 1 µs to 10 s. */
 export const BUCKETS: readonly number[] = [
@@ -89,6 +91,8 @@ const SCALARS = [
   'firstDecisionAtMs',
   /** Timestamp of the record decided last, ms since 1970 by its sender's clock; 0 before. */
   'recordAtMs',
+  /** Reasons of the score that were withheld, as they would not have helped. */
+  'reasonsWithheld',
   /** Failures of the challenger, and its decisions that were not delivered. */
   'challengerErrors',
   'challengerDropped',
@@ -102,7 +106,8 @@ export type Scalar = (typeof SCALARS)[number]
 const OUTCOMES_AT = SCALARS.length
 const DEAD_AT = OUTCOMES_AT + OUTCOMES.length
 const REASONS_AT = DEAD_AT + DEAD_LETTER_CLASSES.length
-const CHALLENGER_AT = REASONS_AT + REASON_SLOTS
+const DENIALS_AT = REASONS_AT + REASON_SLOTS
+const CHALLENGER_AT = DENIALS_AT + DENIAL_CODES
 const PAIRS_AT = CHALLENGER_AT + OUTCOMES.length
 const HISTOGRAMS_AT = PAIRS_AT + OUTCOMES.length ** 2
 const NUMBERS = HISTOGRAMS_AT + TIMED.length * HISTOGRAM_NUMBERS
@@ -187,6 +192,15 @@ export class Counters {
 
   addReason(slot: number, count: number): void {
     this.numbers[REASONS_AT + slot]! += count
+  }
+
+  /** Reasons that scores gave, by HMDA denial code. */
+  denials(code: number): number {
+    return this.numbers[DENIALS_AT + code - 1]!
+  }
+
+  addDenials(code: number, count: number): void {
+    this.numbers[DENIALS_AT + code - 1]! += count
   }
 
   deadLetters(name: DeadLetterClass): number {

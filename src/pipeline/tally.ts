@@ -1,8 +1,20 @@
 // What was decided since the last commit. It reaches the counters only with the commit, so that a
 // batch that is aborted and read again counts once.
 
-import { RESULT_OUTCOMES, RESULT_PAIRS, RESULT_REASONS } from '../../assembly/layout.ts'
-import { type Counters, type DeadLetterClass, OUTCOMES, REASON_SLOTS } from '../metrics/counters.ts'
+import {
+  RESULT_DENIALS,
+  RESULT_OUTCOMES,
+  RESULT_PAIRS,
+  RESULT_REASONS,
+  RESULT_WITHHELD,
+} from '../../assembly/layout.ts'
+import {
+  type Counters,
+  DENIAL_CODES,
+  type DeadLetterClass,
+  OUTCOMES,
+  REASON_SLOTS,
+} from '../metrics/counters.ts'
 import type { Engine } from '../scorer/engine.ts'
 
 export class Tally {
@@ -10,6 +22,9 @@ export class Tally {
   private readonly outcomes = new Float64Array(OUTCOMES.length)
   /** By slot, which a code keeps when the policy changes. */
   private readonly reasons = new Float64Array(REASON_SLOTS)
+  /** Reasons that scores gave, by HMDA denial code less 1; and those withheld. */
+  private readonly denials = new Float64Array(DENIAL_CODES)
+  private withheld = 0
   private readonly deadLetters: DeadLetterClass[] = []
   private readonly challengerOutcomes = new Float64Array(OUTCOMES.length)
   private readonly pairs = new Float64Array(OUTCOMES.length ** 2)
@@ -33,6 +48,9 @@ export class Tally {
     for (let i = 0; i < this.outcomes.length; i++) this.outcomes[i]! += u32[outcomesAt + i]!
     for (const [i, slot] of program.reasonSlots.entries())
       this.reasons[slot]! += u32[reasonsAt + i]!
+    const denialsAt = (resultAt + RESULT_DENIALS) >> 2
+    for (let i = 0; i < this.denials.length; i++) this.denials[i]! += u32[denialsAt + i]!
+    this.withheld += u32[(resultAt + RESULT_WITHHELD) >> 2]!
     this.records += records
   }
 
@@ -56,6 +74,8 @@ export class Tally {
     counters.add('records', this.records)
     for (const [i, count] of this.outcomes.entries()) counters.addOutcome(i, count)
     for (const [slot, count] of this.reasons.entries()) counters.addReason(slot, count)
+    for (const [i, count] of this.denials.entries()) counters.addDenials(i + 1, count)
+    counters.add('reasonsWithheld', this.withheld)
     for (const [i, count] of this.challengerOutcomes.entries()) {
       counters.addChallengerOutcome(i, count)
     }
@@ -68,6 +88,8 @@ export class Tally {
     this.records = 0
     this.outcomes.fill(0)
     this.reasons.fill(0)
+    this.denials.fill(0)
+    this.withheld = 0
     this.deadLetters.length = 0
     this.clearChallenger()
   }

@@ -60,7 +60,7 @@ export class RecordReader implements Disposable {
 
   /**
    * @param properties  of the consumer; isolation.level decides whether uncommitted records show
-   * @param start       from where each partition is read
+   * @param start       from where each partition is read; a number is an offset
    */
   constructor(properties: Properties, topic: string, partitions: readonly number[], start: Start) {
     this.topic = topic

@@ -5,6 +5,19 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import {
+  ATTRIBUTION_AT_MOST,
+  ATTRIBUTION_BINDING,
+  ATTRIBUTION_FEATURES,
+  ATTRIBUTION_HEADER_BYTES,
+  ATTRIBUTION_MAGIC,
+  ATTRIBUTION_MAGIC_VALUE,
+  ATTRIBUTION_REASONS,
+  ATTRIBUTION_REFERENCES,
+  ATTRIBUTION_SIZE,
+  ATTRIBUTION_VERSION,
+  ATTRIBUTION_VERSION_VALUE,
+} from '../../assembly/attribution-layout.ts'
+import {
   BLOCK_ROWS,
   IMAGE_BINDING,
   IMAGE_COLUMNS,
@@ -78,6 +91,32 @@ const artefactManifest = z.object({
   tables: z.object({ file: z.string(), bytes: z.int(), sha256: hash }),
   /** The module that stands alone, where one was built. */
   standalone: z.object({ file: z.string(), bytes: z.int(), sha256: hash }).optional(),
+  /** What explains its scores: the image, the catalogue of reasons and the reference rows. */
+  reasons: z
+    .object({
+      file: z.string(),
+      bytes: z.int(),
+      sha256: hash,
+      /** Reasons that a decision states at most. */
+      at_most: z.int(),
+      codes: z.array(
+        z.object({
+          code: z.string(),
+          /** For the applicant. */
+          statement: z.string(),
+          /** HMDA denial code. */
+          hmda: z.int(),
+          /** By name, the side of the reference that counts against the applicant. */
+          features: z.record(z.string(), z.enum(['high', 'low', 'any'])),
+        }),
+      ),
+      /** Null is a missing value. */
+      reference: z.object({
+        made_of: z.string(),
+        rows: z.array(z.array(z.union([z.number(), z.null()]))).min(1),
+      }),
+    })
+    .optional(),
   /** Rows that the tables were proved with, at least one, and leaves that these ended in. */
   parity: z.object({ probes: z.int().positive(), leaves_reached: z.int() }),
   compiler: z.object({ version: z.string(), layout: z.int() }),
@@ -90,6 +129,8 @@ export type Artefact = {
   manifest: ArtefactManifest
   /** The image: see IMAGE_… in assembly/layout.ts. */
   tables: Uint8Array
+  /** The attribution image, where there is one: see assembly/attribution-layout.ts. */
+  attribution?: Uint8Array | undefined
   /** SHA-256 that decisions carry, 32 bytes. */
   modelHash: Uint8Array
   /** Figures of the training data, where the model came with some. */
@@ -109,22 +150,30 @@ export function loadArtefact(folder: string): Artefact {
     throw usageError('artefact', `${path}: ${issue.path.join('.')}: ${issue.message}`)
   }
   const manifest = parsed.data
-  const tablesPath = join(folder, manifest.tables.file)
-  let tables: Uint8Array
-  try {
-    tables = readFileSync(tablesPath)
-  } catch (error) {
-    throw usageError('artefact', `cannot read ${tablesPath}: ${messageOf(error)}`, error)
+  const tables = readPart(folder, manifest.tables)
+  checkImage(tables, manifest, join(folder, manifest.tables.file))
+  const { reasons } = manifest
+  const attribution = reasons && readPart(folder, reasons)
+  if (reasons && attribution) {
+    checkAttribution(attribution, manifest, reasons, join(folder, reasons.file))
   }
-  const actual = sha256Hex(tables)
-  if (actual !== manifest.tables.sha256) {
-    const what = `has SHA-256 ${actual}, the manifest states ${manifest.tables.sha256}`
-    throw usageError('artefact', `${tablesPath}: ${what}`)
-  }
-  checkImage(tables, manifest, tablesPath)
   const modelHash = new Uint8Array(Buffer.from(manifest.model, 'hex'))
   const names = manifest.features.map(({ name }) => name)
-  return { manifest, tables, modelHash, training: readTraining(folder, names) }
+  return { manifest, tables, attribution, modelHash, training: readTraining(folder, names) }
+}
+
+/** A file of the artefact, as its manifest has it. */
+function readPart(folder: string, part: { file: string; sha256: string }): Uint8Array {
+  const path = join(folder, part.file)
+  let bytes: Uint8Array
+  try {
+    bytes = readFileSync(path)
+  } catch (error) {
+    throw usageError('artefact', `cannot read ${path}: ${messageOf(error)}`, error)
+  }
+  const actual = sha256Hex(bytes)
+  if (actual === part.sha256) return bytes
+  throw usageError('artefact', `${path}: has SHA-256 ${actual}, the manifest states ${part.sha256}`)
 }
 
 /**
@@ -186,6 +235,34 @@ function checkImage(tables: Uint8Array, manifest: ArtefactManifest, path: string
     const what = 'model hash, name or features are not those that the tables were built for'
     throw usageError('artefact', `${join(dirname(path), 'manifest.json')}: ${what}`)
   }
+}
+
+/** Whether an attribution image is of this layout, and explains these tables. */
+function checkAttribution(
+  image: Uint8Array,
+  manifest: ArtefactManifest,
+  reasons: NonNullable<ArtefactManifest['reasons']>,
+  path: string,
+): void {
+  const refuse = (what: string) => usageError('artefact', `${path}: ${what}`)
+  if (image.byteLength < ATTRIBUTION_HEADER_BYTES) throw refuse('is shorter than its header')
+  const view = new DataView(image.buffer, image.byteOffset, image.byteLength)
+  const expected: [string, number, number][] = [
+    ['magic', ATTRIBUTION_MAGIC, ATTRIBUTION_MAGIC_VALUE],
+    ['layout version', ATTRIBUTION_VERSION, ATTRIBUTION_VERSION_VALUE],
+    ['size', ATTRIBUTION_SIZE, image.byteLength],
+    ['features', ATTRIBUTION_FEATURES, manifest.features.length],
+    ['references', ATTRIBUTION_REFERENCES, reasons.reference.rows.length],
+    ['reasons', ATTRIBUTION_REASONS, reasons.codes.length],
+    ['at most', ATTRIBUTION_AT_MOST, reasons.at_most],
+  ]
+  for (const [what, offset, value] of expected) {
+    const found = view.getUint32(offset, true)
+    if (found !== value) throw refuse(`${what} is ${found}, ${value} is due; build the model again`)
+  }
+  const binding = image.subarray(ATTRIBUTION_BINDING, ATTRIBUTION_BINDING + 32)
+  if (Buffer.from(bindingOf(manifest)).equals(binding)) return
+  throw refuse('explains another model')
 }
 
 /** Index in the plan of what would never end, or write beyond the last 64 rows; -1 if none does. */

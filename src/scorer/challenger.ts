@@ -1,5 +1,6 @@
 // A challenger: a second model that decides the rows which were decoded for the champion. The rows'
 // columns are laid out by the champion's features, so the challenger's tables are pointed at them.
+// Its reasons are its own model's.
 
 import {
   BLOCK_ROWS,
@@ -14,6 +15,7 @@ import {
 import { usageError } from '../errors.ts'
 import type { Artefact } from './artefact.ts'
 import { type Program, featureFields } from './program.ts'
+import { scoreReasonsOf, withColumns } from './score-reasons.ts'
 
 /**
  * The program with a model as its challenger.
@@ -31,7 +33,10 @@ export function withChallenger(program: Program, artefact: Artefact): Program {
     throw usageError('artefact', `model ${modelName}: ${what}`)
   })
   const tables = pointAt(artefact.tables, columns, modelName)
-  return { ...program, challenger: { modelName, modelHash: artefact.modelHash, tables } }
+  const own = scoreReasonsOf(artefact, program.decisionSchema)
+  const scoreReasons = own && withColumns(own, columns)
+  const challenger = { modelName, modelHash: artefact.modelHash, tables, scoreReasons }
+  return { ...program, challenger }
 }
 
 /**

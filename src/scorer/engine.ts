@@ -3,15 +3,25 @@
 // once, at its maximum: growing would move it under the pointers that librdkafka was given.
 
 import {
+  ATTRIBUTION_FEATURES,
+  ATTRIBUTION_MARGIN,
+  SCORE_REASONS_BYTES,
+} from '../../assembly/attribution-layout.ts'
+import {
   CONTEXT_FIRST_OFFSET,
   CONTEXT_MARGINS,
   CONTEXT_OFFSETS,
   CONTEXT_ROWS,
   DECISION_REFERRED,
+  DECISION_REJECTED,
   HEADER_BYTES,
   INPUT_PADDING,
+  POLICY_REJECT_REASON,
   POLICY_REASON_TEXTS,
   RESULT_OUTCOMES,
+  POLICY_REFER_ABOVE,
+  POLICY_REJECT_FROM,
+  RESULT_OUTPUT_BYTES,
   WRITER_BYTES,
   WRITER_FINGERPRINT,
   WRITER_PLAN,
@@ -38,6 +48,9 @@ type Exports = {
   decode(context: number, n: number): number
   score(context: number, n: number): void
   decide(context: number, n: number): void
+  reason(context: number, n: number): void
+  attribute(context: number, record: number): void
+  scoreWithout(context: number, record: number, reason: number): number
   encode(context: number, n: number): void
   challenge(context: number, champion: number, n: number): void
   heapBase(): number
@@ -48,6 +61,9 @@ const EXPORTS: readonly (keyof Exports)[] = [
   'decode',
   'score',
   'decide',
+  'reason',
+  'attribute',
+  'scoreWithout',
   'encode',
   'challenge',
   'heapBase',
@@ -219,7 +235,72 @@ export class Engine {
     decode: (n: number): number => this.exports.decode(this.champion.at, n),
     score: (n: number, firstRow = 0): void => this.scoreRows(n, firstRow),
     decide: (n: number): void => this.exports.decide(this.champion.at, n),
+    reason: (n: number): void => this.exports.reason(this.champion.at, n),
     encode: (n: number): void => this.exports.encode(this.champion.at, n),
+  }
+
+  /**
+   * How much each feature moves a record's raw score away from the references' mean, in the model's
+   * order; the next call overwrites it.
+   */
+  attribute(record: number): Float64Array {
+    assert(this.program.scoreReasons, 'the model has a reference set')
+    this.exports.attribute(this.champion.at, record)
+    const { attributionAt } = this.champion
+    const features = this.view.getUint32(attributionAt + ATTRIBUTION_FEATURES, true)
+    const at = this.champion.outputs.attributionScratchAt / 8
+    return this.f64.subarray(at, at + features)
+  }
+
+  /** Mean raw score of the references. */
+  get referenceMargin(): number {
+    return this.view.getFloat64(this.champion.attributionAt + ATTRIBUTION_MARGIN, true)
+  }
+
+  /** The cut-offs of the policy, on the raw score. */
+  get cutoffs(): { referAbove: number; rejectFrom: number } {
+    const { policyTable } = this.program
+    const table = new DataView(policyTable.buffer, policyTable.byteOffset)
+    const referAbove = table.getFloat64(POLICY_REFER_ABOVE, true)
+    return { referAbove, rejectFrom: table.getFloat64(POLICY_REJECT_FROM, true) }
+  }
+
+  /** The decisions of the last batch, one behind the other. */
+  get encoded(): Uint8Array {
+    const bytes = this.u32[(this.resultAt + RESULT_OUTPUT_BYTES) >> 2]!
+    return this.u8.slice(this.outputAt, this.outputAt + bytes)
+  }
+
+  /** The record's raw score, were the features of a reason at the reference. */
+  scoreWithout(record: number, reason: number): number {
+    assert(this.program.scoreReasons, 'the model has a reference set')
+    return this.exports.scoreWithout(this.champion.at, record, reason)
+  }
+
+  /** Explains records 0 to n - 1, decoded and scored, as if their scores had them rejected. */
+  rehearseReasons(n: number): void {
+    const { program, champion, exports } = this
+    if (!program.scoreReasons) return
+    const { decisionsAt, reasonSetsAt } = champion.outputs
+    const table = new DataView(program.policyTable.buffer, program.policyTable.byteOffset)
+    const bit = 1n << BigInt(table.getUint32(POLICY_REJECT_REASON, true))
+    this.u8.fill(DECISION_REJECTED, decisionsAt, decisionsAt + n)
+    new BigUint64Array(this.memory.buffer, reasonSetsAt, n).fill(bit)
+    exports.reason(champion.at, n)
+  }
+
+  /** Whether each of the policy's reasons fired for a record. */
+  policyReasons(record: number): boolean[] {
+    const set = this.reasonSet(record)
+    return this.program.reasons.map((_, bit) => ((set >> BigInt(bit)) & 1n) === 1n)
+  }
+
+  /** Numbers in the catalogue of the reasons that a record's score gives, the first one first. */
+  scoreReasons(record: number): number[] {
+    const { scoreReasonsAt } = this.champion.outputs
+    if (scoreReasonsAt === 0) return []
+    const at = scoreReasonsAt + record * SCORE_REASONS_BYTES
+    return [...this.u8.subarray(at + 2, at + 2 + this.u8[at]!)]
   }
 
   /** Scores n rows from some row on; margins up to the next 64 from there may be written. */

@@ -2,9 +2,12 @@
 // for what it makes of a batch. The batch itself (rows, ids, statuses), the policy and the writers
 // are the engine's, so that several models can decide the rows that were decoded once.
 
+import { SCORE_REASONS_BYTES } from '../../assembly/attribution-layout.ts'
 import {
   BINS_BYTES_MIN,
   BLOCK_ROWS,
+  CONTEXT_ATTRIBUTION,
+  CONTEXT_ATTRIBUTION_SCRATCH,
   CONTEXT_BINS,
   CONTEXT_BYTES,
   CONTEXT_DECISIONS,
@@ -29,6 +32,7 @@ import {
   CONTEXT_RESULT,
   CONTEXT_ROWS,
   CONTEXT_ROW_BYTES,
+  CONTEXT_SCORE_REASONS,
   CONTEXT_SPANS,
   CONTEXT_STATUSES,
   CONTEXT_USES_REGISTRY,
@@ -51,6 +55,7 @@ import { assert } from '../errors.ts'
 import type { Arena } from './arena.ts'
 import type { Framings, Model, Program } from './program.ts'
 import type { SchemaIdTables } from './schema-ids.ts'
+import { placeScoreReasons, scoreReasonBytes, scratchBytes } from './score-reasons.ts'
 
 /** Longest topic name that Kafka allows. */
 const TOPIC_BYTES_MAX = 249
@@ -67,7 +72,15 @@ export type EngineSize = {
 }
 
 /** Addresses of what stays from batch to batch: see CONTEXT_… in assembly/layout.ts. */
-export type Constants = { contextAt: number; imageAt: number; planAt: number; planBytes: number }
+export type Constants = {
+  contextAt: number
+  imageAt: number
+  planAt: number
+  planBytes: number
+  /** Of the attribution image and its reasons' texts; 0 where there is none. */
+  attributionAt: number
+  textsAt: number[]
+}
 
 /** Addresses of what the module fills in for a batch. */
 export type Outputs = {
@@ -76,6 +89,8 @@ export type Outputs = {
   marginsAt: number
   decisionsAt: number
   reasonSetsAt: number
+  attributionScratchAt: number
+  scoreReasonsAt: number
   resultAt: number
   messagesAt: number
   /** Those of referred decisions once more. */
@@ -107,7 +122,10 @@ export function takeConstants(arena: Arena, program: Program, model: Model): Con
   const plan = longestPlan(program, model)
   const planBytes = plan.length * ENCODE_STEP_BYTES
   const planAt = arena.take(planBytes + constantBytes(plan))
-  return { contextAt, imageAt, planAt, planBytes }
+  const { scoreReasons } = model
+  const attributionAt = scoreReasons ? arena.take(scoreReasons.image.length) : 0
+  const textsAt = (scoreReasons?.texts ?? []).map((text) => arena.take(text.length))
+  return { contextAt, imageAt, planAt, planBytes, attributionAt, textsAt }
 }
 
 export function takeOutputs(
@@ -120,7 +138,9 @@ export function takeOutputs(
   const tables = new DataView(model.tables.buffer, model.tables.byteOffset)
   const columns = tables.getUint32(IMAGE_COLUMNS, true)
   const trees = tables.getUint32(IMAGE_TREES, true)
-  const reasonBytes = program.reasonTexts.reduce((sum, text) => sum + text.length, 0)
+  const { scoreReasons } = model
+  const ofPolicy = program.reasonTexts.reduce((sum, text) => sum + text.length, 0)
+  const reasonBytes = ofPolicy + (scoreReasons ? scoreReasonBytes(scoreReasons) : 0)
   const numberBytes = DECISION_NUMBERS_BYTES + UUID_TEXT_BYTES
   const decisionBytes = constantBytes(longestPlan(program, model)) + reasonBytes + numberBytes
   return {
@@ -130,6 +150,8 @@ export function takeOutputs(
     marginsAt: arena.take(rows * 8),
     decisionsAt: arena.take(rows),
     reasonSetsAt: arena.take(rows * 8),
+    attributionScratchAt: scoreReasons ? arena.take(scratchBytes(scoreReasons)) : 0,
+    scoreReasonsAt: scoreReasons ? arena.take(records * SCORE_REASONS_BYTES) : 0,
     resultAt: arena.take(RESULT_BYTES),
     messagesAt: arena.take(records * MESSAGE_BYTES),
     referredAt: arena.take(records * MESSAGE_BYTES),
@@ -166,6 +188,8 @@ export class ModelContext {
     this.constants = constants
     this.view = view
     new Uint8Array(view.buffer).set(model.tables, constants.imageAt)
+    const { attributionAt, textsAt } = constants
+    if (model.scoreReasons) placeScoreReasons(view, model.scoreReasons, attributionAt, textsAt)
     view.setBigInt64(this.at + CONTEXT_NATIVE_BASE, BigInt(shared.nativeBase), true)
     const fields: [field: number, value: number][] = [
       [CONTEXT_SPANS, shared.spansAt],
@@ -191,9 +215,17 @@ export class ModelContext {
       [CONTEXT_MESSAGES, outputs.messagesAt],
       [CONTEXT_REFERRED, outputs.referredAt],
       [CONTEXT_RESULT, outputs.resultAt],
+      [CONTEXT_ATTRIBUTION, constants.attributionAt],
+      [CONTEXT_ATTRIBUTION_SCRATCH, outputs.attributionScratchAt],
+      [CONTEXT_SCORE_REASONS, outputs.scoreReasonsAt],
     ]
     for (const [field, value] of fields) view.setUint32(this.at + field, value, true)
     this.setPartition('', 0)
+  }
+
+  /** Address of the attribution image, or 0. */
+  get attributionAt(): number {
+    return this.constants.attributionAt
   }
 
   /** Sets the topic and partition that the decisions name as their input's. */

@@ -16,6 +16,7 @@ import { type Policy, fieldsOf, loadPolicy } from '../policy/policy.ts'
 import type { TrainingRange } from '../policy/training.ts'
 import type { Reason } from '../records.ts'
 import { type Artefact, loadArtefact } from './artefact.ts'
+import { type ScoreReasons, scoreReasonsOf } from './score-reasons.ts'
 import { columnName, isScaled, unscaledRange } from './unit-scale.ts'
 import { wrongInUnit } from './units.ts'
 
@@ -42,6 +43,8 @@ export type Model = {
   /** SHA-256, 32 bytes. */
   modelHash: Uint8Array
   tables: Uint8Array
+  /** What explains its scores, where its artefact has it. */
+  scoreReasons?: ScoreReasons | undefined
 }
 
 /** How records say which writer's they are. */
@@ -170,6 +173,7 @@ export function makeProgram(parts: ProgramParts, artefact: Artefact): Program {
     policyName: policy.file.name,
     policyHash: policy.hash,
     tables: artefact.tables,
+    scoreReasons: scoreReasonsOf(artefact, decisionSchema),
     columns,
     scalings,
     writers,

@@ -49,17 +49,20 @@ function stampOf({ buildFolder }: Context, { target }: ModelFolder, source: stri
 function sourceStampOf({ projectFolder, buildFolder }: Context, { source }: ModelFolder): string {
   const compiler = ['src/compiler', 'assembly'].map((path) => join(projectFolder, path))
   const figures = existsSync(join(source, 'training.json')) ? ['training.json'] : []
-  const names = ['manifest.json', ...figures, ...sourceFile(source)]
+  const names = ['manifest.json', ...figures, ...sourceFiles(source)]
   const files = names.map((name) => join(source, name))
   const also = [packageJson.version]
   return hashOf(projectFolder, [...compiler, modulePath(buildFolder), ...files], also)
 }
 
-/** The file that the manifest names; a manifest that cannot be read is for the compiler to tell. */
-function sourceFile(folder: string): string[] {
-  const manifest = readJsonIfThere(join(folder, 'manifest.json'))
-  const named = typeof manifest === 'object' && manifest !== null && 'source' in manifest
-  return named && typeof manifest.source === 'string' ? [manifest.source] : []
+/** The files that the manifest names; one that cannot be read is for the compiler to tell. */
+function sourceFiles(folder: string): string[] {
+  const manifest = readJsonIfThere(join(folder, 'manifest.json')) as Record<string, unknown> | null
+  const nested = [manifest?.['reasons'], manifest?.['reference']].map((part) => {
+    return (part as Record<string, unknown> | null | undefined)?.['file']
+  })
+  const names = [manifest?.['source'], ...nested].filter((name) => typeof name === 'string')
+  return names.filter((name) => existsSync(join(folder, name)))
 }
 
 /** In a process of its own: this one may have started before there were any packages. */

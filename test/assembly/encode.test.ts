@@ -48,7 +48,7 @@ import {
   withHeader,
 } from '../support/engine.ts'
 import { RecordMaker, avscType } from './random-records.ts'
-import { applyPolicy, scoreOf } from './reference-policy.ts'
+import { type Outcome, applyPolicy, scoreOf } from './reference-policy.ts'
 
 type DecisionValue = { [field: string]: unknown }
 
@@ -112,6 +112,22 @@ describe.each(['models/default', 'bench/model'] as const)('decisions of %s', (mo
   const topic = 'loan.applications-1_x'
   const partition = 2147483647
 
+  /** Which the score gives is tested on its own; here that and where they are stated. */
+  function statedReasons({ decision, reasons }: Outcome, engine: Engine, record: number) {
+    const { scoreReasons } = program
+    if (!scoreReasons) return reasons
+    const ofScore = engine.scoreReasons(record).map((number) => scoreReasons.reasons[number]!)
+    const { reject_code, refer_code } = policy.file.cutoffs
+    if (decision !== 'rejected') return [...reasons, ...ofScore]
+    const { rules } = policy.file
+    const rejects = (code: string) => rules.some((r) => r.code === code && r.outcome === 'reject')
+    const first = [...reasons.filter(({ code }) => rejects(code)), ...ofScore]
+    if (first.length === 0) first.push({ code: reject_code, fields: [] })
+    const isLast = (code: string) => ![reject_code, refer_code].includes(code) && !rejects(code)
+    const room = Math.max(0, scoreReasons.atMost - first.length)
+    return [...first, ...reasons.filter(({ code }) => isLast(code)).slice(0, room)]
+  }
+
   test('hold what plain code computes from application, trees and policy', () => {
     const seen = new Set<string>()
     fc.assert(
@@ -149,7 +165,7 @@ describe.each(['models/default', 'bench/model'] as const)('decisions of %s', (mo
             margin,
             probability_of_default: probability,
             score: scoreOf(policy.file, margin),
-            reasons: outcome.reasons,
+            reasons: statedReasons(outcome, engine, i),
             model: modelHash,
             policy: policyHash,
             schema: fingerprintText(writer.fingerprint),

@@ -68,7 +68,9 @@ function alteredScores(): string {
 
 /** The default model's folder with its manifest changed. */
 function changedModel(name: string, change: (text: string) => string): string {
-  cpSync(join(MODEL, 'model.txt'), path(`${name}/model.txt`))
+  for (const file of ['model.txt', 'reasons.toml', 'reference.json']) {
+    cpSync(join(MODEL, file), path(`${name}/${file}`))
+  }
   const manifest = change(readFileSync(join(MODEL, 'manifest.json'), 'utf8'))
   writeFileSync(path(`${name}/manifest.json`), manifest)
   return path(name)
@@ -81,13 +83,10 @@ describe('build', () => {
     const hash = sha256Hex(readFileSync(join(MODEL, 'manifest.json')))
     expect(summary).toMatchObject({ name: 'default', model: hash, trees: 125, leaves: 500 })
     expect(summary['parity']).toEqual({ probes: 734, leaves_reached: 500, expected_rows: 600 })
-    expect(readdirSync(path('built')).sort()).toEqual([
-      'manifest.json',
-      'tables.bin',
-      'training.json',
-    ])
+    const files = ['manifest.json', 'reasons.bin', 'tables.bin', 'training.json']
+    expect(readdirSync(path('built')).sort()).toEqual(files)
     expect(loadArtefact(path('built')).manifest.model).toBe(hash)
-    for (const file of ['manifest.json', 'tables.bin']) {
+    for (const file of files) {
       const [built, setUp] = [path('built'), ARTEFACT].map((at) => readFileSync(join(at, file)))
       expect(sha256Hex(built!)).toBe(sha256Hex(setUp!))
     }

@@ -24,13 +24,22 @@ afterAll(() => rmSync(root, { recursive: true }))
 
 let count = 0
 
+/** What a model's folder holds that its artefact is made of. */
+const MODEL_FILES = [
+  'manifest.json',
+  'model.txt',
+  'reasons.toml',
+  'reference.json',
+  'training.json',
+]
+
 /** A copy of the default model's folder, with its manifest and source changed. */
 function modelFolder(
   changeManifest: (manifest: Record<string, unknown>) => void = () => undefined,
   changeSource: (text: string) => string = (text) => text,
 ): string {
   const folder = join(root, `model-${count++}`)
-  for (const file of ['manifest.json', 'model.txt', 'training.json']) {
+  for (const file of MODEL_FILES) {
     cpSync(fromRoot(`models/default/${file}`), join(folder, file), { recursive: true })
   }
   const source = changeSource(readFileSync(join(folder, 'model.txt'), 'utf8'))
@@ -141,7 +150,7 @@ describe('a build', () => {
 
   test('does not depend on the folder it lies in', () => {
     const folder = join(root, `elsewhere-${count++}`)
-    for (const file of ['manifest.json', 'model.txt', 'training.json']) {
+    for (const file of MODEL_FILES) {
       cpSync(fromRoot(`models/default/${file}`), join(folder, file), { recursive: true })
     }
     expect(buildModel(folder, wasmModule).artefact).toEqual(built.artefact)

@@ -2,7 +2,7 @@
 // names the one that made it, and in each partition all of the old come before all of the new.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DecisionDecoder } from '../../src/decisions.ts'
@@ -40,8 +40,10 @@ class Folder implements Disposable {
 
   put(source: string): void {
     // As `model build` does: the manifest last.
-    cpSync(join(source, 'tables.bin'), join(this.path, 'tables.bin'))
-    cpSync(join(source, 'manifest.json'), join(this.path, 'manifest.json'))
+    for (const file of ['tables.bin', 'reasons.bin', 'manifest.json']) {
+      const from = join(source, file)
+      if (existsSync(from)) cpSync(from, join(this.path, file))
+    }
   }
 
   [Symbol.dispose](): void {
@@ -224,7 +226,12 @@ above = 5000
       loadProgram({ schemas: fromRoot('schemas'), ...makers[0]! }).decisionSchema,
     )
     const codes = decisions.flat().flatMap(({ value }) => decoder.decode(value!).reasons)
-    for (const code of ['LARGE', 'RISK_ABOVE_LIMIT', 'RISK_NEEDS_REVIEW', 'EMPLOYMENT_UNKNOWN']) {
+    for (const code of [
+      'LARGE',
+      'DEBT_TO_INCOME_ABOVE_MAXIMUM',
+      'RISK_NEEDS_REVIEW',
+      'EMPLOYMENT_UNKNOWN',
+    ]) {
       const count = codes.filter((reason) => reason.code === code).length
       expect(count).toBeGreaterThan(0)
       expect(metrics).toContain(`loan_reasons_total{code="${code}"} ${count}\n`)

@@ -56,7 +56,11 @@ function modelOf(scales: readonly Scale[]): string {
   const manifest = JSON.parse(readFileSync(join(shipped, 'manifest.json'), 'utf8')) as {
     sha256: string
     features: Stated[]
+    reasons?: unknown
+    reference?: unknown
   }
+  delete manifest.reasons
+  delete manifest.reference
   for (const [name, field, scale] of scales) {
     text = text.replaceAll(new RegExp(`\\b${field}\\b`, 'g'), name)
     const feature = manifest.features.find((it) => it.field === field)!

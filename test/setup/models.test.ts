@@ -40,14 +40,20 @@ test.skipIf(!hasModule)(
     expect(JSON.parse(manifest)).toMatchObject({ artefact: 1 })
     expect(models({ ...context, forceBuild: true }).isDone()).toBeFalse()
 
-    for (const path of ['models/default/model.txt', 'src/compiler/bins.ts', 'assembly/layout.ts']) {
+    for (const path of [
+      'models/default/model.txt',
+      'models/default/reasons.toml',
+      'models/default/reference.json',
+      'src/compiler/bins.ts',
+      'assembly/layout.ts',
+    ]) {
       const text = readFileSync(join(folder.path, path), 'utf8')
       folder.write({ [path]: `${text}\n` })
       expect(step.isDone()).toBeFalse()
       folder.write({ [path]: text })
       expect(step.isDone()).toBeTrue()
     }
-    for (const name of ['tables.bin', 'manifest.json']) {
+    for (const name of ['tables.bin', 'reasons.bin', 'manifest.json']) {
       const path = join(folder.path, 'build/models/default', name)
       const whole = readFileSync(path)
       truncateSync(path, whole.length - 1)

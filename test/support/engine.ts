@@ -19,12 +19,14 @@ import { type SchemaVersion, loadSchemaVersions, newest } from '../../src/avro/s
 import { type Json, parseRecord } from '../../src/avro/schema.ts'
 import { makeArtefact } from '../../src/compiler/artefact.ts'
 import type { Forest } from '../../src/compiler/forest.ts'
+import type { ModelSource } from '../../src/compiler/model-source.ts'
 import { OperatingError } from '../../src/errors.ts'
 import { sha256, sha256Hex } from '../../src/hash.ts'
 import { MODULE_PATH, fromRoot } from '../../src/paths.ts'
 import { type Policy, parsePolicy } from '../../src/policy/policy.ts'
 import { type Artefact, loadArtefact } from '../../src/scorer/artefact.ts'
 import { Engine } from '../../src/scorer/engine.ts'
+import type { UnitScale } from '../../src/scorer/unit-scale.ts'
 import { loadModule } from '../../src/scorer/module.ts'
 import {
   type Program,
@@ -80,8 +82,13 @@ export function schemaVersion(json: Json, version = 1): SchemaVersion {
 }
 
 /** A forest as the artefact that a build of it would be. Features rest on fields of their name. */
-export function artefactOf(forest: Forest): Artefact {
+export function artefactOf(
+  forest: Forest,
+  explained?: ModelSource['explained'],
+  scales: Readonly<Record<string, UnitScale>> = {},
+): Artefact {
   const source = {
+    explained,
     name: 'test',
     path: 'model.txt',
     file: 'model.txt',
@@ -89,7 +96,7 @@ export function artefactOf(forest: Forest): Artefact {
     sourceHash: sha256Hex('a source'),
     modelHash: sha256('a model'),
     forest,
-    features: forest.features.map((name) => ({ name, field: name })),
+    features: forest.features.map((name) => ({ name, field: name, ...scales[name] })),
     placeOf: () => 'model.txt',
   }
   return makeArtefact(source, { probes: 1, leaves: 0, leavesReached: 0 })
@@ -256,14 +263,24 @@ export type Message = { payload: Uint8Array; key: Uint8Array }
 
 /** The messages that encode wrote, read through their pointers as librdkafka would. */
 export function messagesOf(engine: Engine, nativeBase = 0): Message[] {
+  return messagesAt(engine, engine.messagesAt, engine.resultAt, nativeBase)
+}
+
+/** The same of any model of the engine, by where its messages and its result are. */
+export function messagesAt(
+  engine: Engine,
+  at: number,
+  resultAt: number,
+  nativeBase = 0,
+): Message[] {
   const view = new DataView(engine.memory.buffer)
   const field = (i: number, offset: number) =>
-    Number(view.getBigUint64(engine.messagesAt + i * MESSAGE_BYTES + offset, true))
+    Number(view.getBigUint64(at + i * MESSAGE_BYTES + offset, true))
   const bytes = (i: number, pointer: number, length: number) => {
     const at = field(i, pointer) - nativeBase
     return engine.u8.slice(at, at + field(i, length))
   }
-  return Array.from({ length: resultOf(engine).decided }, (_, i) => ({
+  return Array.from({ length: engine.u32[(resultAt + RESULT_DECIDED) / 4]! }, (_, i) => ({
     payload: bytes(i, MESSAGE_PAYLOAD, MESSAGE_LEN),
     key: bytes(i, MESSAGE_KEY, MESSAGE_KEY_LEN),
   }))

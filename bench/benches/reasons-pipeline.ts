@@ -1,0 +1,71 @@
+// How many decisions a second, exactly-once on a real broker on the same two cores, when half of
+// the applications are not approved and get the reasons of their scores? The bench's model with the
+// default model's catalogue; every decision is compared with what is decided without Kafka.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { writeArtefact } from '../../src/compiler/artefact.ts'
+import { KafkaCluster } from '../../test/support/kafka.ts'
+import type { WorkerProcess } from '../../test/support/worker-process.ts'
+import { type Bench, check, figure } from '../bench.ts'
+import { checkDecisions, preload, startBroker, startWorker } from '../support/broker.ts'
+import { explainedArtefact, explainedProgram } from '../support/reasons.ts'
+
+const PARTITIONS = 2
+
+export const bench: Bench = {
+  question:
+    'reasons-pipeline: exactly-once with reasons for half of the stream, decisions a second',
+  unavailable: () => KafkaCluster.unavailable(),
+  async run(size) {
+    const count = size === 'small' ? 5_000 : 500_000
+    const folder = mkdtempSync(join(tmpdir(), 'loanstream-bench-'))
+    try {
+      const { artefact } = explainedArtefact(1)
+      writeArtefact(artefact, folder)
+      await using cluster = await startBroker(PARTITIONS)
+      preload(cluster, count, PARTITIONS)
+      await using worker = startWorker(cluster, 'bench', { 'model.path': folder })
+      await worker.reaches('loan_records_total', count / 10, 120_000)
+      const before = await snapshot(worker)
+      await worker.reaches('loan_records_total', count, 120_000)
+      const after = await snapshot(worker)
+      check((await worker.stop()) === 0, 'the worker stops in order')
+      const program = explainedProgram(artefact)
+      const checksum = String(checkDecisions(cluster, count, PARTITIONS, program))
+      const seconds = (after.atMs - before.atMs) / 1000
+      const decided = Math.max(1, after.records - before.records)
+      const shareOf = (part: number) => (100 * part) / after.records
+      check(after.reasons > 0, 'decisions have reasons')
+      return {
+        figures: [
+          figure('decisions a second', decided / seconds, '/s'),
+          figure('CPU a decision', ((after.cpu - before.cpu) / decided) * 1e6, 'µs'),
+          figure('not approved', shareOf(after.records - after.approved), '%'),
+          figure('reasons of scores', (100 * after.reasons) / after.records, 'of 100'),
+        ],
+        checksum,
+      }
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  },
+}
+
+async function snapshot(worker: WorkerProcess) {
+  const metrics = await (await worker.get('/metrics')).text()
+  const atMs = performance.now()
+  const sum = (name: string) =>
+    metrics
+      .split('\n')
+      .filter((line) => line.startsWith(name))
+      .reduce((total, line) => total + Number(line.slice(line.lastIndexOf(' '))), 0)
+  return {
+    atMs,
+    cpu: sum('process_cpu_seconds_total '),
+    records: sum('loan_records_total '),
+    approved: sum('loan_decisions_total{decision="approved"}'),
+    reasons: sum('loan_score_reasons_total{'),
+  }
+}

@@ -1,0 +1,159 @@
+// Everything that can be said of one decision: made again by the same WebAssembly, and taken apart.
+
+import { DecisionDecoder, type DecisionRecord } from '../../decisions.ts'
+import { OperatingError } from '../../errors.ts'
+import { explainDeadLetter } from '../../pipeline/dead-letter.ts'
+import type { ArtefactManifest } from '../../scorer/artefact.ts'
+import { Engine } from '../../scorer/engine.ts'
+import { columnName } from '../../scorer/unit-scale.ts'
+import type { Program } from '../../scorer/program.ts'
+
+/** One record, and the place that its decision names. */
+export type Place = { topic: string; partition: number; offset: number }
+
+export type FeatureShare = {
+  feature: string
+  field: string
+  /** Null is a missing value. */
+  value: number | null
+  /** Means over the reference rows; undefined where the model has none. */
+  reference?: number | null
+  /** Part of the margin above the references' mean. */
+  contribution?: number
+  /** Code of the reason that it stands for. */
+  reason?: string
+}
+
+type ScoreReason = {
+  code: string
+  statement: string
+  hmda: number
+  /** Sum of its features' contributions. */
+  contribution: number
+  /** What the margin would be with its features at the reference. */
+  margin_without: number
+  /** Whether the decision states it. */
+  given: boolean
+  /** Whether it would not lower the risk to move its features to the reference. */
+  withheld: boolean
+}
+
+export type Explanation = {
+  decision: DecisionRecord
+  model: { name: string; hash: string }
+  policy: { name: string; hash: string; refer_above: number; reject_from: number }
+  /** What the score is explained against; undefined for a model without a reference set. */
+  reference?: { made_of: string; margin: number }
+  /** In the order of their weight; of a model without a reference set in the model's. */
+  features: FeatureShare[]
+  score_reasons: ScoreReason[]
+  /** The policy's reasons that were looked at, with the values they rest on. */
+  rules: { code: string; fields: Record<string, number | null>; fired: boolean }[]
+}
+
+/**
+ * Decides one record and explains it.
+ *
+ * @param record  in the single-object encoding
+ * @throws OperatingError kind 'fatal', code 'undecided', for one that is a dead letter
+ */
+export function explain(
+  module: WebAssembly.Module,
+  program: Program,
+  manifest: ArtefactManifest,
+  record: Uint8Array,
+  place: Place,
+): Explanation {
+  const engine = new Engine(module, program, { records: 1, inputBytes: record.length + 1 })
+  engine.setPartition(place.topic, place.partition)
+  engine.setFirstOffset(BigInt(place.offset))
+  engine.u8.set(record, engine.inputAt)
+  engine.u32[engine.spansAt / 4] = engine.inputAt
+  engine.u32[engine.spansAt / 4 + 1] = record.length
+  engine.decide(1)
+  if (engine.u32[engine.statusesAt / 4] !== 0) {
+    const { class: name, message } = explainDeadLetter(engine, 0, record.length)
+    throw new OperatingError('fatal', 'undecided', `makes no decision: ${name}: ${message}`)
+  }
+  const decision = new DecisionDecoder(program.decisionSchema).decode(engine.encoded)
+  const { referAbove, rejectFrom } = engine.cutoffs
+  const hex = (hash: Uint8Array) => Buffer.from(hash).toString('hex')
+  const fired = engine.policyReasons(0)
+  return {
+    decision,
+    model: { name: program.modelName, hash: hex(program.modelHash) },
+    policy: {
+      name: program.policyName,
+      hash: hex(program.policyHash),
+      refer_above: referAbove,
+      reject_from: rejectFrom,
+    },
+    ...sharesOf(engine, manifest),
+    score_reasons: scoreReasonsOf(engine, manifest, decision),
+    rules: program.reasons.map(({ code, fields }, i) => ({
+      code,
+      fields: Object.fromEntries(fields.map((field) => [field, valueOf(engine, field)])),
+      fired: fired[i]!,
+    })),
+  }
+}
+
+/** A column of the row. */
+function valueOf(engine: Engine, column: string): number | null {
+  return known(engine.f64[engine.rowsAt / 8 + engine.program.columns.indexOf(column)]!)
+}
+
+function known(value: number): number | null {
+  return Number.isNaN(value) ? null : value
+}
+
+function sharesOf(engine: Engine, manifest: ArtefactManifest) {
+  const { reasons } = manifest
+  const shares = manifest.features.map((feature): FeatureShare => {
+    const { name, field } = feature
+    // As the model is given it, as the reference is.
+    return { feature: name, field, value: valueOf(engine, columnName(feature)) }
+  })
+  if (!reasons || !engine.program.scoreReasons) return { features: shares }
+  const { made_of, rows } = reasons.reference
+  const margin = engine.referenceMargin
+  const contributions = engine.attribute(0)
+  const features = shares.map((share, i): FeatureShare => {
+    const there = rows.flatMap((row) => row[i] ?? [])
+    const mean = there.reduce((sum, value) => sum + value, 0) / there.length
+    const { code } = reasons.codes.find((own) => Object.hasOwn(own.features, share.feature))!
+    return { ...share, reference: known(mean), contribution: contributions[i]!, reason: code }
+  })
+  features.sort((a, b) => Math.abs(b.contribution!) - Math.abs(a.contribution!))
+  return { reference: { made_of, margin }, features }
+}
+
+/** Every reason of the catalogue that weighs for or against, the greatest first. */
+function scoreReasonsOf(
+  engine: Engine,
+  { reasons, features }: ArtefactManifest,
+  { margin }: DecisionRecord,
+): ScoreReason[] {
+  if (!reasons) return []
+  const contributions = engine.attribute(0).slice()
+  const given = new Set(engine.scoreReasons(0))
+  const all = reasons.codes.map(({ code, statement, hmda, features: own }, number) => {
+    const parts = features.map(({ name }, i) => (Object.hasOwn(own, name) ? contributions[i]! : 0))
+    const contribution = parts.reduce((sum, part) => sum + part, 0)
+    const without = engine.scoreWithout(0, number)
+    const withheld = contribution > 0 && !(without < margin)
+    const isGiven = given.has(number)
+    return {
+      code,
+      statement,
+      hmda,
+      contribution,
+      margin_without: without,
+      given: isGiven,
+      withheld,
+    }
+  })
+  return all
+    .filter(({ contribution }) => contribution !== 0)
+    .sort((a, b) => b.contribution - a.contribution)
+}
