@@ -36,13 +36,13 @@ const PRODUCER_FENCED = 90
 
 type Api = keyof typeof API_KEYS
 
-/** What the worker does: librdkafka retries, the batch is aborted, or the producer is made anew. */
-type Answer = 'retried' | 'aborted' | 'made anew' | 'rejoined'
+/** librdkafka retries, the batch is aborted, the producer or the whole partition begins anew. */
+type Answer = 'retried' | 'aborted' | 'made anew' | 'rejoined' | 'forbidden'
 
 const CASES: [api: Api, name: string, codes: number[], answer: Answer][] = [
   ['InitProducerId', 'coordinator not available', [COORDINATOR_NOT_AVAILABLE], 'retried'],
   ['AddPartitionsToTxn', 'concurrent transactions', [CONCURRENT_TRANSACTIONS], 'retried'],
-  ['AddPartitionsToTxn', 'topic authorization failed', [TOPIC_AUTHORIZATION_FAILED], 'aborted'],
+  ['AddPartitionsToTxn', 'topic authorization failed', [TOPIC_AUTHORIZATION_FAILED], 'forbidden'],
   ['AddOffsetsToTxn', 'not coordinator', [NOT_COORDINATOR], 'retried'],
   ['TxnOffsetCommit', 'illegal generation', [ILLEGAL_GENERATION], 'aborted'],
   ['TxnOffsetCommit', 'unknown member', [UNKNOWN_MEMBER_ID], 'aborted'],
@@ -58,7 +58,7 @@ const CASES: [api: Api, name: string, codes: number[], answer: Answer][] = [
   ['Produce', 'not leader', [NOT_LEADER], 'retried'],
   ['Produce', 'out of order sequence', [OUT_OF_ORDER_SEQUENCE], 'made anew'],
   ['Produce', 'invalid producer epoch', [INVALID_PRODUCER_EPOCH], 'made anew'],
-  ['Produce', 'topic authorization failed', [TOPIC_AUTHORIZATION_FAILED], 'aborted'],
+  ['Produce', 'topic authorization failed', [TOPIC_AUTHORIZATION_FAILED], 'forbidden'],
   ['Fetch', 'not leader', [NOT_LEADER], 'retried'],
   ['Heartbeat', 'rebalance in progress', [REBALANCE_IN_PROGRESS], 'retried'],
   ['Heartbeat', 'unknown member', [UNKNOWN_MEMBER_ID], 'rejoined'],
@@ -115,8 +115,13 @@ describe('nothing is lost and the worker goes on after', () => {
     await worker.caughtUp(PARTITIONS)
     const aborts = await worker.metric('loan_aborts_total')
     const failures = await worker.metric('loan_restarts_total')
-    expect(aborts > 0).toBe(answer === 'aborted')
-    expect(failures > 0).toBe(answer === 'aborted' || answer === 'made anew')
+    if (answer === 'forbidden') {
+      // Not mended by trying again at once: the partition is begun anew, and it is told, and why.
+      expect(worker.log).toContain('the broker forbids')
+    } else {
+      expect(aborts > 0).toBe(answer === 'aborted')
+      expect(failures > 0).toBe(answer === 'aborted' || answer === 'made anew')
+    }
     if (answer === 'rejoined') {
       await worker.reaches('loan_rebalances_total', 2)
     }
