@@ -73,9 +73,12 @@ describe.each(COMMANDS)('%s', (line, path, command) => {
   })
 
   const isLeaf = command.commands.length === 0
-  test.skipIf(!isLeaf || NOT_JSON.includes(line))('can print JSON', () => {
-    expect(command.options.map(({ long }) => long)).toContain('--json')
-  })
+  if (isLeaf) {
+    test('can print JSON, or is one of the few that cannot', () => {
+      const hasOption = command.options.some(({ long }) => long === '--json')
+      expect(hasOption).toBe(!NOT_JSON.includes(line))
+    })
+  }
 })
 
 test('there are all of them', () => {
