@@ -247,18 +247,20 @@ export function loadConfig(input: ConfigInput): Config {
   return config
 }
 
+/** Settings that name a topic of the live stream; '' is none. */
+export const TOPIC_SETTINGS = [
+  'topic.applications',
+  'topic.decisions',
+  'topic.dead.letters',
+  'topic.challenger',
+  'topic.dead.letters.sent',
+  'topic.referred',
+] as const satisfies readonly SettingName[]
+
 /** What cannot be decided must not come back, nor a challenger's decisions be the live ones. */
 function checkTopics({ settings, origins }: Config): void {
   const taken = new Map<string, string>()
-  const keys = [
-    'topic.applications',
-    'topic.decisions',
-    'topic.dead.letters',
-    'topic.challenger',
-    'topic.dead.letters.sent',
-    'topic.referred',
-  ] as const
-  for (const key of keys) {
+  for (const key of TOPIC_SETTINGS) {
     if (settings[key] === '') continue
     const other = taken.get(settings[key])
     if (other) {

@@ -140,6 +140,11 @@ describe.skipIf(unavailable !== undefined)(
         2,
         'error: --output topic:out is topic.decisions, which is live\n',
       ])
+      const queue = await replay(['-o', 'topic:people'], { 'topic.referred': 'people' })
+      expect([queue.code, queue.err]).toEqual([
+        2,
+        'error: --output topic:people is topic.referred, which is live\n',
+      ])
     })
 
     test('what the workers decided verifies, whichever model it was', async () => {

@@ -2,6 +2,7 @@
 
 import { extname } from 'node:path'
 import { DECISIONS } from '../../avro/encode-plan.ts'
+import { TOPIC_SETTINGS } from '../../config.ts'
 import { producerProperties } from '../../config/clients.ts'
 import { OperatingError, usageError } from '../../errors.ts'
 import { Producer } from '../../rdkafka/producer.ts'
@@ -112,14 +113,7 @@ async function* decisionsOf(run: Run): AsyncGenerator<Uint8Array> {
 
 function topicWriter({ config, reader, windows }: Opened, topic: string): Write {
   const { settings } = config
-  const keys = [
-    'topic.applications',
-    'topic.decisions',
-    'topic.dead.letters',
-    'topic.challenger',
-    'topic.dead.letters.sent',
-  ] as const
-  const taken = keys.find((key) => settings[key] === topic)
+  const taken = TOPIC_SETTINGS.find((key) => settings[key] === topic)
   if (taken) throw usageError('option', `--output topic:${topic} is ${taken}, which is live`)
   const metadata = reader.metadata(topic)
   if (!metadata) throw usageError('topic', `topic ${topic} does not exist`)
