@@ -2,7 +2,7 @@
 // and no offset is ever asked of a group or committed. One partition at a time, so that what is
 // fetched ahead is bounded however many there are.
 
-import { type Pointer, ptr } from 'bun:ffi'
+import type { Pointer } from 'bun:ffi'
 import { OperatingError, assert } from '../errors.ts'
 import { BatchBuffer } from './batch-buffer.ts'
 import {
@@ -25,8 +25,9 @@ import { pollEvent } from './event.ts'
 import { cString, rd } from './library.ts'
 import { type TopicMetadata, topicMetadata } from './metadata.ts'
 import { PartitionSource, type SourceNotice } from './partition-source.ts'
-import { type RawRecord, copyRecord } from './record.ts'
+import { type RawRecord, copyHeaders, copyRecord } from './record.ts'
 import { TopicPartitionList } from './topic-partition-list.ts'
+import { queryWatermarks } from './watermarks.ts'
 
 /** Longest single wait for records, between looks at what the client has to tell. */
 const WAIT_MS = 200
@@ -82,19 +83,14 @@ export class AssignedReader implements Disposable {
    * read_committed that is before the first record of any open transaction.
    */
   bounds(topic: string, partition: number): { low: number; high: number } {
-    const low = new BigInt64Array(1)
-    const high = new BigInt64Array(1)
-    this.ask(`the bounds of ${topic} [${partition}]`, () =>
-      rd.rd_kafka_query_watermark_offsets(
-        this.client,
-        cString(topic),
-        partition,
-        ptr(low),
-        ptr(high),
-        this.timeoutMs,
-      ),
-    )
-    return { low: Number(low[0]), high: Number(high[0]) }
+    let low = 0
+    let high = 0
+    this.ask(`the bounds of ${topic} [${partition}]`, () => {
+      const answer = queryWatermarks(this.client, topic, partition, this.timeoutMs)
+      ;({ low, high } = answer)
+      return answer.code
+    })
+    return { low, high }
   }
 
   /**
@@ -294,7 +290,8 @@ export class PartitionStream {
 
   /** A copy of a record with all that belongs to it. */
   record(index: number): RawRecord {
-    return copyRecord(this.source.message(this.from + index))
+    const message = this.source.message(this.from + index)
+    return { ...copyRecord(message), headers: copyHeaders(message) }
   }
 
   /** Gives all messages back; to be called before the partition is let go. */

@@ -6,31 +6,11 @@ import { type Pointer, ptr } from 'bun:ffi'
 import { assert } from '../errors.ts'
 import { CONSUMER, type Properties, makeClient, destroyClient } from './conf.ts'
 import { ERR_NONE, ERR_PARTITION_EOF, errorName, throwCode } from './error.ts'
-import { cString, rd, textAt } from './library.ts'
-import { copyOut } from './memory.ts'
-import {
-  MESSAGE_ERR,
-  MESSAGE_KEY,
-  MESSAGE_KEY_LEN,
-  MESSAGE_LEN,
-  MESSAGE_OFFSET,
-  MESSAGE_PARTITION,
-  MESSAGE_PAYLOAD,
-  i32At,
-  offsetAt,
-  pointerAt,
-  u32At,
-} from './structs.ts'
+import { rd } from './library.ts'
+import { type KafkaRecord, copyHeaders, copyRecord } from './record.ts'
+import { MESSAGE_ERR, MESSAGE_PARTITION, i32At } from './structs.ts'
 import { TopicPartitionList } from './topic-partition-list.ts'
-
-export type KafkaRecord = {
-  partition: number
-  recordOffset: number
-  /** Milliseconds since 1970; -1 where it has none. */
-  timestampMs: number
-  key: Uint8Array | null
-  value: Uint8Array | null
-}
+import { queryWatermarks } from './watermarks.ts'
 
 export type Header = [name: string, value: string]
 
@@ -112,20 +92,9 @@ export class RecordReader implements Disposable {
    * stable one, before the first record of any open transaction.
    */
   end(partition: number, timeoutMs = 10_000): number {
-    const low = new BigInt64Array(1)
-    const high = new BigInt64Array(1)
-    throwCode(
-      rd.rd_kafka_query_watermark_offsets(
-        this.client,
-        cString(this.topic),
-        partition,
-        ptr(low),
-        ptr(high),
-        timeoutMs,
-      ),
-      `the end of ${this.topic} [${partition}]`,
-    )
-    return Number(high[0])
+    const { code, high } = queryWatermarks(this.client, this.topic, partition, timeoutMs)
+    throwCode(code, `the end of ${this.topic} [${partition}]`)
+    return high
   }
 
   private take(message: number): KafkaRecord | undefined {
@@ -142,13 +111,7 @@ export class RecordReader implements Disposable {
     }
     this.ended.delete(partition)
     this.positioned.add(partition)
-    return {
-      partition,
-      recordOffset: offsetAt(message, MESSAGE_OFFSET),
-      timestampMs: Number(rd.rd_kafka_message_timestamp(message as Pointer, null)),
-      key: copyOut(pointerAt(message, MESSAGE_KEY), u32At(message, MESSAGE_KEY_LEN)),
-      value: copyOut(pointerAt(message, MESSAGE_PAYLOAD), u32At(message, MESSAGE_LEN)),
-    }
+    return copyRecord(message)
   }
 
   [Symbol.dispose](): void {
@@ -157,19 +120,10 @@ export class RecordReader implements Disposable {
   }
 }
 
+/** As text; a null value is ''. */
 function readHeaders(message: number): Header[] {
-  const out = new BigUint64Array(3)
-  if (rd.rd_kafka_message_headers(message as Pointer, ptr(out)) !== ERR_NONE) return []
-  const native = Number(out[0]) as Pointer
-  const headers: Header[] = []
-  for (let i = 0; ; i++) {
-    const [name, value, size] = [ptr(out), ptr(out) + 8, ptr(out) + 16] as [
-      Pointer,
-      Pointer,
-      Pointer,
-    ]
-    if (rd.rd_kafka_header_get_all(native, i, name, value, size) !== ERR_NONE) return headers
-    const bytes = copyOut(Number(out[1]), Number(out[2])) ?? new Uint8Array(0)
-    headers.push([textAt(Number(out[0])), new TextDecoder().decode(bytes)])
-  }
+  return copyHeaders(message).map(([name, value]) => [
+    name,
+    new TextDecoder().decode(value ?? undefined),
+  ])
 }

@@ -20,30 +20,34 @@ import {
 /** A header's value may be null, as a record's key and value may. */
 export type RawHeader = readonly [name: string, value: Uint8Array | null]
 
-export type RawRecord = {
+export type KafkaRecord = {
   partition: number
   recordOffset: number
   /** Milliseconds since 1970; -1 where the record has no time. */
   timestampMs: number
   key: Uint8Array | null
   value: Uint8Array | null
-  headers: RawHeader[]
 }
 
-/** @param message  native address of a consumed rd_kafka_message_t that is no error */
-export function copyRecord(message: number): RawRecord {
+export type RawRecord = KafkaRecord & { headers: RawHeader[] }
+
+/**
+ * Copies a record without its headers.
+ *
+ * @param message  native address of a consumed rd_kafka_message_t that is no error
+ */
+export function copyRecord(message: number): KafkaRecord {
   return {
     partition: i32At(message, MESSAGE_PARTITION),
     recordOffset: offsetAt(message, MESSAGE_OFFSET),
     timestampMs: Number(rd.rd_kafka_message_timestamp(message as Pointer, null)),
     key: copyOut(pointerAt(message, MESSAGE_KEY), u32At(message, MESSAGE_KEY_LEN)),
     value: copyOut(pointerAt(message, MESSAGE_PAYLOAD), u32At(message, MESSAGE_LEN)),
-    headers: headersOf(message),
   }
 }
 
-/** All headers, in their order; names may repeat. */
-function headersOf(message: number): RawHeader[] {
+/** All headers of such a message, in their order; names may repeat. */
+export function copyHeaders(message: number): RawHeader[] {
   const out = new BigUint64Array(3)
   if (rd.rd_kafka_message_headers(message as Pointer, ptr(out)) !== ERR_NONE) return []
   const native = Number(out[0]) as Pointer
