@@ -250,6 +250,17 @@ export class ModelHost {
     await user.replaceProgram(program)
   }
 
+  /**
+   * What made a decision, by the hashes in it: undefined once model or policy are neither in use
+   * nor the ones before.
+   */
+  programOf(model: string, policy: string): { program: Program; artefact: Artefact } | undefined {
+    const artefact = this.model.named(model)?.content
+    const rules = this.policy.named(policy)?.content
+    if (!artefact || !rules) return undefined
+    return { program: makeProgram({ ...this.parts, policy: rules }, artefact), artefact }
+  }
+
   /** One change at a time, in the order they were asked for. */
   private inTurn<T>(action: () => Promise<T>): Promise<T> {
     const result = this.busy.then(action)

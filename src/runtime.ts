@@ -3,11 +3,17 @@
 
 import packageJson from '../package.json'
 import type { Config, SettingName } from './config.ts'
-import { challengerProperties, consumerProperties, producerProperties } from './config/clients.ts'
+import {
+  challengerProperties,
+  consumerProperties,
+  producerProperties,
+  readerProperties,
+} from './config/clients.ts'
 import { type SchemaVersion, loadSchemaFile } from './avro/schema-files.ts'
 import type { SchemaId } from './avro/schema-id.ts'
 import { idOfDecisions, useDecisionId, waitForDecisionId } from './decision-id.ts'
 import { messageOf } from './errors.ts'
+import { Explainer } from './explain/explainer.ts'
 import { makeApp } from './http/app.ts'
 import { serve } from './http/server.ts'
 import type { Log } from './log.ts'
@@ -16,6 +22,7 @@ import { MODULE_PATH, fromRoot } from './paths.ts'
 import { newest } from './avro/schema-files.ts'
 import { Intake } from './intake/intake.ts'
 import { openApi } from './intake/openapi.ts'
+import { LatestLetters, type LettersSource } from './letters.ts'
 import { Monitor } from './monitor/monitor.ts'
 import type { UnknownId } from './pipeline/wanted-schemas.ts'
 import type { WorkerSettings } from './protocol.ts'
@@ -30,6 +37,8 @@ import { Supervisor } from './supervisor.ts'
 
 /** Longest that a partition which is let go waits for a challenger's last decisions. */
 const CHALLENGER_CLOSE_MS = 1000
+/** Longest wait for brokers of whoever looks at dead letters. */
+const LETTERS_WAIT_MS = 8000
 
 export type Runtime = {
   supervisor: Supervisor
@@ -121,7 +130,12 @@ export async function startRuntime(
       : undefined
   const description = intake && openApi(intake.fields, packageJson.version)
   const taking = intake && description && { intake, description }
-  const app = makeApp(supervisor, models, settings['http.token'], { monitor, intake: taking })
+  const inside = {
+    explainer: new Explainer(module, models),
+    letters: new LatestLetters(lettersSource(config, librdkafka.library, files.schemas)),
+  }
+  const pages = { monitor, intake: taking, inside }
+  const app = makeApp(supervisor, models, settings['http.token'], pages)
   const server = serve(app, settings['http.host'], settings['http.port'])
   monitor.start()
   const watchMs = settings['model.watch.interval.ms']
@@ -156,6 +170,16 @@ function partsOf(config: Config, files: ProgramFiles, hasRegistry: boolean): Pro
     raw: raw === '' ? undefined : loadSchemaFile(raw, files.schemas),
     registry: hasRegistry ? { headers, known: new Map(), decisionId: undefined } : undefined,
   }
+}
+
+/** A look takes little memory: it is beside what decides. */
+function lettersSource(config: Config, library: string, schemas: string): LettersSource {
+  const { settings } = config
+  const { 'statistics.interval.ms': _, ...properties } = readerProperties(config)
+  const small = { 'queued.max.messages.kbytes': '2048', 'queued.min.messages': '500' }
+  const topic = settings['topic.dead.letters']
+  const timeoutMs = Math.min(LETTERS_WAIT_MS, settings['broker.timeout.ms'])
+  return { library, properties: { ...properties, ...small }, timeoutMs, topic, schemas }
 }
 
 /**

@@ -51,6 +51,11 @@ export class Swappable<T> {
     return this.before?.version
   }
 
+  /** What decisions name by a hash: in use, or the one before. */
+  named(hash: string): Loaded<T> | undefined {
+    return [this.current, this.before].find((loaded) => loaded?.version.hash === hash)
+  }
+
   /**
    * Changes to what lies at a path.
    *

@@ -85,8 +85,11 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   swappable: ['errors'],
   'model-host': ['avro', 'errors', 'policy', 'scorer', 'swappable'],
   'decision-id': ['errors', 'registry'],
+  // What is said of one decision, and of dead letters, to whoever looks.
+  explain: ['decisions', 'errors', 'pipeline', 'scorer'],
+  letters: ['avro', 'dlq', 'errors', 'rdkafka'],
   monitor: ['avro', 'decisions', 'errors', 'metrics', 'scorer'],
-  http: ['errors', 'metrics', 'paths'],
+  http: ['errors', 'explain', 'metrics', 'paths'],
   intake: ['applications', 'avro', 'decisions', 'errors', 'nearest', 'rdkafka'],
   // What runs in a browser.
   pages: [],
@@ -95,8 +98,10 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
     'config',
     'decision-id',
     'errors',
+    'explain',
     'http',
     'intake',
+    'letters',
     'model-host',
     'monitor',
     'paths',
@@ -131,6 +136,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
     'demo',
     'dlq',
     'errors',
+    'explain',
     'hash',
     'json',
     'log',
@@ -209,7 +215,7 @@ describe('rooms', () => {
       reached.add(file)
       ownImports(file, true).forEach(visit)
     }
-    for (const entry of ['src/main.ts', 'src/worker.ts']) visit(entry)
+    for (const entry of ['src/main.ts', 'src/worker.ts', 'src/letters/thread.ts']) visit(entry)
     expect(reached.size).toBeGreaterThan(40)
     const rooms = new Set([...reached].filter((file) => file.endsWith('.ts')).map(roomOf))
     expect([...rooms].filter((room) => room === 'compiler' || room === 'setup')).toEqual([])

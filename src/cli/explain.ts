@@ -24,7 +24,7 @@ import {
   requireBroker,
   withConfigOptions,
 } from './context.ts'
-import { type Place, explain } from './explain/explanation.ts'
+import { type Place, explain } from '../explain/explanation.ts'
 import { explanationText } from './explain/text.ts'
 import { waterfallSvg } from './explain/waterfall.ts'
 import { wholeNumber } from './numbers.ts'

@@ -9,6 +9,7 @@ import { challengerCounts } from '../metrics/challenger.ts'
 import type { Monitor } from '../monitor/monitor.ts'
 import { makeAdmin, makeChallengerAdmin } from './admin.ts'
 import { makeAssets } from './assets.ts'
+import { type InsideParts, makeInside } from './inside.ts'
 import { type IntakeParts, makeIntake } from './intake.ts'
 import { refuseOtherMethods } from './methods.ts'
 import { makeRegistry } from './metrics.ts'
@@ -18,6 +19,13 @@ import { Sessions, makeSession } from './session.ts'
 /** No browser shall run, frame or guess anything; pages say themselves what they need. */
 const CONTENT_SECURITY = "default-src 'none'; frame-ancestors 'none'"
 
+type Pages = {
+  monitor?: Monitor
+  intake?: IntakeParts | undefined
+  /** What explains decisions and looks into dead letters. */
+  inside?: InsideParts
+}
+
 /**
  * @param token    bearer token for what changes state; '' refuses all that
  * @param pages    what the monitor page and the intake rest on; without them they are not there
@@ -26,7 +34,7 @@ export function makeApp(
   status: Status,
   models: ModelHost,
   token: string,
-  { monitor, intake }: { monitor?: Monitor; intake?: IntakeParts | undefined } = {},
+  { monitor, intake, inside }: Pages = {},
 ): Hono {
   const registry = makeRegistry(status, models, monitor)
   const app = new Hono()
@@ -105,6 +113,7 @@ export function makeApp(
   if (monitor) {
     const sessions = new Sessions(token)
     app.route('/', makeMonitor(monitor, sessions))
+    if (inside) app.route('/', makeInside(monitor, inside, sessions))
     app.route('/session', makeSession(sessions))
     app.route('/assets', makeAssets())
   }

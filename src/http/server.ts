@@ -5,8 +5,8 @@
 import { messageOf, usageError } from '../errors.ts'
 
 const IDLE_S_MAX = 10
-/** An application's sender waits for the decision, without a word. */
-const WAITING_PATH = '/applications'
+/** Who sends an application waits for its decision, who looks at dead letters for the brokers. */
+const WAITING_PATHS: ReadonlySet<string> = new Set(['/applications', '/dead-letters'])
 const WAITING_S_MAX = 30
 const BODY_BYTES_MAX = 64 * 1024
 
@@ -21,7 +21,7 @@ export function serve(
   try {
     // In development an error's page shows the source around it.
     const fetch = (request: Request, server: Bun.Server<undefined>) => {
-      if (new URL(request.url).pathname === WAITING_PATH) server.timeout(request, WAITING_S_MAX)
+      if (WAITING_PATHS.has(new URL(request.url).pathname)) server.timeout(request, WAITING_S_MAX)
       return app.fetch(request)
     }
     return Bun.serve({ fetch, hostname, port, ...limits, development: false, error })

@@ -18,6 +18,7 @@ import type {
   Tick,
 } from './frame.ts'
 import { TickHistory } from './history.ts'
+import { KeptSamples } from './kept-samples.ts'
 import { SampleReader, masked } from './sample-reader.ts'
 import { Viewers, eventBytes } from './viewers.ts'
 
@@ -40,6 +41,8 @@ export type MonitorOptions = {
 
 export class Monitor {
   readonly viewers = new Viewers()
+  /** Those that were shown last, whole. */
+  readonly kept = new KeptSamples()
   private readonly options: MonitorOptions
   private readonly reader: SampleReader
   private readonly history = new TickHistory()
@@ -127,6 +130,7 @@ export class Monitor {
       for (let left = Math.min(waiting, share); left > 0; left--) {
         const sample = this.reader.read(ring.take()!)
         this.distributions.add({ ...sample, weight: sample.weight * scale })
+        this.kept.keep(sample)
         fresh.push(sample.view)
       }
     }

@@ -4,7 +4,7 @@
 import { type Resolver, Type } from 'avsc'
 import type { SchemaVersion } from '../avro/schema-files.ts'
 import { newest } from '../avro/schema-files.ts'
-import { DecisionDecoder } from '../decisions.ts'
+import { DecisionDecoder, type DecisionRecord } from '../decisions.ts'
 import { OUTCOMES } from '../metrics/counters.ts'
 import type { Sample } from '../metrics/samples.ts'
 import type { DecisionView } from './frame.ts'
@@ -21,6 +21,9 @@ export type ReadSample = {
   margin: number
   row: Float64Array
   view: DecisionView
+  decided: DecisionRecord
+  /** The application as it came; empty when it was too long to be kept. */
+  value: Uint8Array
 }
 
 type Writer = { type: Type; resolver: Resolver | undefined }
@@ -61,7 +64,8 @@ export class SampleReader {
       model: decided.model,
     }
     const outcome = OUTCOMES.indexOf(decided.decision)
-    return { weight: sample.weight, outcome, margin: decided.margin, row: sample.row, view }
+    const { weight, row, value } = sample
+    return { weight, outcome, margin: decided.margin, row, view, decided, value }
   }
 
   private region(value: Uint8Array): string | null {

@@ -3,6 +3,7 @@
 import type { DecisionView } from '../monitor/frame.ts'
 import { OUTCOMES } from './charts.ts'
 import { element, makeCell, number } from './dom.ts'
+import { showExplanation } from './explanation.ts'
 import { percent, time, words } from './format.ts'
 
 const KEPT_MAX = 300
@@ -107,5 +108,6 @@ function showDetails(decision: DecisionView): void {
       return [dt, dd]
     }),
   )
+  void showExplanation(decision)
   element<HTMLDialogElement>('details').showModal()
 }

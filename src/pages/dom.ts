@@ -19,6 +19,8 @@ export type Cell = {
   outcome?: string
   /** A bar of this share of the cell. */
   fill?: number
+  /** What a click does, given the text: the cell is a button. */
+  press?: (text: string) => void
 }
 
 export type Row = { cells: Cell[]; state?: string | undefined }
@@ -42,7 +44,8 @@ function showCell(row: HTMLTableRowElement, index: number, cell: Cell): void {
     bar.style.width = `${Math.round(100 * Math.min(1, cell.fill))}%`
     return
   }
-  if (target.textContent !== cell.text) target.textContent = cell.text
+  const holder = cell.press ? target.firstElementChild! : target
+  if (holder.textContent !== cell.text) holder.textContent = cell.text
   if (cell.outcome !== undefined) target.dataset['outcome'] = cell.outcome
 }
 
@@ -55,6 +58,13 @@ export function makeCell(cell: Cell): HTMLTableCellElement {
     const bar = document.createElement('span')
     bar.className = 'fill'
     made.append(bar)
+  } else if (cell.press) {
+    const { press } = cell
+    const button = document.createElement('button')
+    button.type = 'button'
+    button.textContent = cell.text
+    button.addEventListener('click', () => press(button.textContent))
+    made.append(button)
   } else {
     made.textContent = cell.text
   }

@@ -6,6 +6,7 @@ import { LatencyChart, RateChart, ScoreChart } from './charts.ts'
 import { element, setText } from './dom.ts'
 import { count, percent, rate, seconds } from './format.ts'
 import { DecisionList } from './decision-list.ts'
+import { setUpLetters } from './letters.ts'
 import { setUpSession } from './session.ts'
 import {
   showDrift,
@@ -61,6 +62,7 @@ function hello({ version, startedAtMs, signedIn, canSignIn, history, decisions: 
   }
   decisions.reset(last)
   setUpSession(signedIn, canSignIn)
+  setUpLetters(signedIn)
   const since = new Date(startedAtMs).toLocaleString('en-GB')
   const { program, librdkafka } = version
   setText('foot', `loanstream ${program}, librdkafka ${librdkafka}, up since ${since}`)

@@ -4,6 +4,7 @@ import type { DriftView, Frame, PartitionView, RegionView } from '../monitor/fra
 import { OUTCOMES } from './charts.ts'
 import { element, number, setText, showRows } from './dom.ts'
 import { count, percent, seconds, words } from './format.ts'
+import { showLatestLetters } from './letters.ts'
 
 export function showPartitions(partitions: readonly PartitionView[]): void {
   showRows(
@@ -87,7 +88,10 @@ export function showLetters(letters: Frame['deadLetters']): void {
   showRows(
     'letters',
     sorted.map((letter) => ({
-      cells: [{ text: letter.class, head: true }, number(count(letter.count))],
+      cells: [
+        { text: letter.class, head: true, press: showLatestLetters },
+        number(count(letter.count)),
+      ],
     })),
   )
   setText('letters-note', letters.length === 0 ? 'None since the start.' : '')

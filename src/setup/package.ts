@@ -20,6 +20,8 @@ Writes the worker and all other commands as a single executable, FOLDER/loanstre
 schemas beside it. FOLDER must be new or empty.
 `
 const OPTION = 'option'
+/** The main thread's, and those of the threads. */
+const ENTRY_POINTS = ['src/main.ts', 'src/worker.ts', 'src/letters/thread.ts']
 /** What src/http/assets.ts reads. */
 const PAGES = ['src/pages', 'node_modules/uplot/dist']
 
@@ -56,10 +58,10 @@ function parse(args: string[]): { folder: string; help: boolean } {
 }
 
 async function compile(outfile: string): Promise<void> {
-  const entrypoints = ['src/main.ts', 'src/worker.ts'].map((path) => join(ROOT, path))
+  const entrypoints = ENTRY_POINTS.map((path) => join(ROOT, path))
   const { success, logs } = await Bun.build({
     entrypoints,
-    // The worker's path is relative to that of the main thread's file.
+    // The threads' paths are relative to that of the main thread's file.
     root: join(ROOT, 'src'),
     compile: { outfile },
     throw: false,

@@ -49,9 +49,14 @@ export class FakeWorker {
   private batch = 0
   private nowMs = 1
 
+  constructor() {
+    this.engine.setPartition('loan_applications', 0)
+  }
+
   /** Decides so many batches of 64, one sample each. */
   decide(batches = 1): void {
     for (let batch = 0; batch < batches; batch++) {
+      this.engine.setFirstOffset(BigInt(this.batch * 64))
       const first = (this.batch++ % BATCHES) * 64
       fill(this.engine, applications().slice(first, first + 64))
       this.engine.decide(64)
@@ -66,14 +71,13 @@ export class FakeWorker {
 
   status(partitions: PartitionStatus[] = [partition(0)], more: Partial<Status> = {}): Status {
     const { program } = this
-    const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
     return {
       phase: 'running',
       notReady: '',
       version: { program: '1.2.3', librdkafka: '2.15.1' },
-      model: { name: program.modelName, hash: hex(program.modelHash) },
+      model: { name: program.modelName, hash: program.modelHash.toHex() },
       challenger: undefined,
-      policy: { name: program.policyName, hash: hex(program.policyHash) },
+      policy: { name: program.policyName, hash: program.policyHash.toHex() },
       reasonCodes: program.reasons.map(({ code }) => code),
       rebalances: 0,
       wedged: new Map(),

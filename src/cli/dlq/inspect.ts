@@ -3,6 +3,7 @@
 
 import { join } from 'node:path'
 import { loadSchemaVersions } from '../../avro/schema-files.ts'
+import { bytesText, printable } from '../../dlq/bytes-text.ts'
 import { type Attempt, attemptDecode } from '../../dlq/decode-attempt.ts'
 import { hexDump } from '../../dlq/hex-dump.ts'
 import { type Letter, identityOf, placeText } from '../../dlq/letter.ts'
@@ -16,10 +17,7 @@ import { loadProgram } from '../../scorer/program.ts'
 import type { Context } from '../context.ts'
 import type { InspectOptions } from '../dlq.ts'
 import { openReader } from '../replay/open.ts'
-import { openLetters, printable, timeText } from './open.ts'
-
-/** Key and headers are shown up to so many bytes. */
-const SHOWN_BYTES = 256
+import { openLetters, timeText } from './open.ts'
 
 export async function inspectLetters(options: InspectOptions, context: Context): Promise<number> {
   using letters = openLetters(options, context)
@@ -108,18 +106,6 @@ function valueText(
   if (gone !== undefined) return `${droppedBytes} bytes were left out, and cannot be had: ${gone}`
   if (droppedBytes !== undefined) return `${droppedBytes} bytes, read from the record's own place`
   return value === null ? 'none' : `${value.length} bytes`
-}
-
-function bytesText(bytes: Uint8Array | null): string {
-  if (bytes === null) return 'none'
-  const cut = bytes.length > SHOWN_BYTES ? ` … (${bytes.length} bytes)` : ''
-  const part = bytes.subarray(0, SHOWN_BYTES)
-  try {
-    const text = new TextDecoder('utf-8', { fatal: cut === '' }).decode(part)
-    return printable(JSON.stringify(text)) + cut
-  } catch {
-    return `hex ${Buffer.from(part).toString('hex')}${cut}`
-  }
 }
 
 function attemptLines({ schema, fields, fault }: Attempt, byte: number | undefined): string[] {

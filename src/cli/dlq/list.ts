@@ -1,11 +1,12 @@
 // `dlq list`: a line a letter, and counts by class. Keys, values and headers are the applicants':
 // none of them is shown.
 
+import { printable } from '../../dlq/bytes-text.ts'
 import { type Letter, identityOf, placeText } from '../../dlq/letter.ts'
 import type { Context } from '../context.ts'
 import type { ListOptions } from '../dlq.ts'
 import { textTable } from '../model/text-table.ts'
-import { openLetters, printable, timeText } from './open.ts'
+import { openLetters, timeText } from './open.ts'
 
 export async function listLetters(options: ListOptions, context: Context): Promise<number> {
   using letters = openLetters(options, context)

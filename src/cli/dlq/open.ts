@@ -65,13 +65,6 @@ export function timeText(timestampMs: number): string {
   return timestampMs < 0 ? '-' : new Date(timestampMs).toISOString()
 }
 
-/** What others wrote, for a terminal: what would steer it or is not seen is written as its code. */
-export function printable(text: string): string {
-  return text.replace(/[\p{C}\u2028\u2029]/gu, (character) => {
-    return `\\u{${character.codePointAt(0)!.toString(16)}}`
-  })
-}
-
 /** @throws OperatingError kind 'usage' when a topic is not there */
 export function partitionCount(reader: AssignedReader, topic: string): number {
   const metadata = reader.metadata(topic)

@@ -3,6 +3,7 @@
 
 import type { Config } from '../../config.ts'
 import { producerProperties, readerProperties } from '../../config/clients.ts'
+import { printable } from '../../dlq/bytes-text.ts'
 import { FOREIGN, type Letter, identityOf, placeText } from '../../dlq/letter.ts'
 import { LetterSender, type Outgoing } from '../../dlq/letter-sender.ts'
 import { ensureMarksTopic } from '../../dlq/marks.ts'
@@ -18,7 +19,7 @@ import type { ReplayLettersOptions } from '../dlq.ts'
 import { startProgress } from '../progress.ts'
 import { answered, openReader } from '../replay/open.ts'
 import { stopSignal } from '../signals.ts'
-import { type Letters, isChosen, openLetters, partitionCount, printable } from './open.ts'
+import { type Letters, isChosen, openLetters, partitionCount } from './open.ts'
 
 /** Letters of a transaction, and how often one ends at a low rate: consumers wait for its end. */
 const BATCH_LETTERS_MAX = 500

@@ -1,7 +1,7 @@
 // An explanation for a terminal.
 
 import { textTable } from '../model/text-table.ts'
-import type { Explanation } from './explanation.ts'
+import type { Explanation } from '../../explain/explanation.ts'
 
 const NUMERIC = new Set(['value', 'reference', 'contribution', 'HMDA', 'without it'])
 

@@ -3,7 +3,8 @@
 
 import type { Spec } from 'vega'
 import { usageError } from '../../errors.ts'
-import type { Explanation, FeatureShare } from './explanation.ts'
+import type { FeatureShare } from '../../explain/explained.ts'
+import type { Explanation } from '../../explain/explanation.ts'
 
 /** Features with a step of their own; the others share one. */
 const STEPS_MAX = 12

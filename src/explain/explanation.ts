@@ -1,55 +1,18 @@
 // Everything that can be said of one decision: made again by the same WebAssembly, and taken apart.
 
-import { DecisionDecoder, type DecisionRecord } from '../../decisions.ts'
-import { OperatingError } from '../../errors.ts'
-import { explainDeadLetter } from '../../pipeline/dead-letter.ts'
-import type { ArtefactManifest } from '../../scorer/artefact.ts'
-import { Engine } from '../../scorer/engine.ts'
-import { columnName } from '../../scorer/unit-scale.ts'
-import type { Program } from '../../scorer/program.ts'
+import { DecisionDecoder, type DecisionRecord } from '../decisions.ts'
+import { OperatingError } from '../errors.ts'
+import { explainDeadLetter } from '../pipeline/dead-letter.ts'
+import type { ArtefactManifest } from '../scorer/artefact.ts'
+import { Engine } from '../scorer/engine.ts'
+import { columnName } from '../scorer/unit-scale.ts'
+import type { Program } from '../scorer/program.ts'
+import type { Explained, FeatureShare, ScoreReason } from './explained.ts'
 
 /** One record, and the place that its decision names. */
 export type Place = { topic: string; partition: number; offset: number }
 
-export type FeatureShare = {
-  feature: string
-  field: string
-  /** Null is a missing value. */
-  value: number | null
-  /** Means over the reference rows; undefined where the model has none. */
-  reference?: number | null
-  /** Part of the margin above the references' mean. */
-  contribution?: number
-  /** Code of the reason that it stands for. */
-  reason?: string
-}
-
-type ScoreReason = {
-  code: string
-  statement: string
-  hmda: number
-  /** Sum of its features' contributions. */
-  contribution: number
-  /** What the margin would be with its features at the reference. */
-  margin_without: number
-  /** Whether the decision states it. */
-  given: boolean
-  /** Whether it would not lower the risk to move its features to the reference. */
-  withheld: boolean
-}
-
-export type Explanation = {
-  decision: DecisionRecord
-  model: { name: string; hash: string }
-  policy: { name: string; hash: string; refer_above: number; reject_from: number }
-  /** What the score is explained against; undefined for a model without a reference set. */
-  reference?: { made_of: string; margin: number }
-  /** In the order of their weight; of a model without a reference set in the model's. */
-  features: FeatureShare[]
-  score_reasons: ScoreReason[]
-  /** The policy's reasons that were looked at, with the values they rest on. */
-  rules: { code: string; fields: Record<string, number | null>; fired: boolean }[]
-}
+export type Explanation = Explained & { decision: DecisionRecord }
 
 /**
  * Decides one record and explains it.
