@@ -127,6 +127,11 @@ function addPartitions(registry: Registry, status: Status): void {
     '0 with lag and no progress for progress.timeout.ms, else 1.',
     (p) => Number(p.healthy),
   )
+  add(
+    'loan_partition_waits_for_registry',
+    '1 while its records wait for what the schema registry says of their schema, else 0.',
+    (p) => Number(p.waitsFor !== ''),
+  )
 }
 
 function addDurations(registry: Registry, status: Status): void {

@@ -53,6 +53,17 @@ describe('metrics of a worker', () => {
     return FOREIGN.has(name) || exposition.includes(`# TYPE ${family} `)
   }
 
+  test('are documented one by one, in their own words', () => {
+    const told = [...exposition.matchAll(/^# HELP (\S+) (.+)\n# TYPE \S+ (\w+)$/gm)].map(
+      ([, name, help, type]) => `\`${name}\` ${type} ${help}`,
+    )
+    const page = readFileSync(join(ROOT, 'docs/metrics.md'), 'utf8')
+    const rows = [...page.matchAll(/^\| (`\w+`) +\| (\w+) +\| (.+?) +\|$/gm)].map(
+      ([, name, type, help]) => `${name} ${type} ${help}`,
+    )
+    expect(rows).toEqual(told.sort((a, b) => (a < b ? -1 : 1)))
+  })
+
   test.each(rules.map(({ alert, expr }) => [alert, expr]))('alert %s asks for them', (_, expr) => {
     const names = metricsIn(expr)
     expect(names.length).toBeGreaterThan(0)
@@ -69,6 +80,18 @@ describe('metrics of a worker', () => {
       return file !== 'deploy/runbook.md' || !anchors.has(anchor!)
     })
     expect(missing.map(({ alert }) => alert)).toEqual([])
+  })
+
+  test('every alert has a test in which it fires', () => {
+    type Case = { alertname: string; exp_alerts: unknown[] }
+    const { tests } = Bun.YAML.parse(
+      readFileSync(join(DEPLOY, 'prometheus/alerts.test.yaml'), 'utf8'),
+    ) as { tests: { alert_rule_test: Case[] }[] }
+    const firing = tests
+      .flatMap((one) => one.alert_rule_test)
+      .filter((c) => c.exp_alerts.length > 0)
+    const fires = new Set(firing.map(({ alertname }) => alertname))
+    expect(rules.map(({ alert }) => alert).filter((alert) => !fires.has(alert))).toEqual([])
   })
 
   test('every stage that a partition may hang in is explained in the runbook', () => {

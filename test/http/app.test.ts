@@ -5,21 +5,8 @@ import { challengerCounts } from '../../src/metrics/challenger.ts'
 import { makeApp } from '../../src/http/app.ts'
 import { Counters } from '../../src/metrics/counters.ts'
 import { modelHost } from '../support/model-host.ts'
+import { partition } from '../support/status.ts'
 import type { PartitionStatus, Status } from '../../src/status.ts'
-
-const PARTITION: PartitionStatus = {
-  topic: 'loan_applications',
-  partition: 3,
-  position: 1200,
-  committed: 1100,
-  lag: 7,
-  lagSeconds: 0.4,
-  stage: 'produce',
-  progressAgoMs: 40,
-  firstDecisionMs: 130,
-  waitsFor: '',
-  healthy: true,
-}
 
 function statusOf(parts: Partial<Status> & { all?: PartitionStatus[] } = {}): Status {
   const counters = new Counters()
@@ -41,7 +28,7 @@ function statusOf(parts: Partial<Status> & { all?: PartitionStatus[] } = {}): St
     reasonCodes: ['FIRST', 'SECOND'],
     rebalances: 2,
     wedged: new Map([['commit', 3]]),
-    partitions: () => parts.all ?? [PARTITION],
+    partitions: () => parts.all ?? [partition(3)],
     counters: () => [counters],
     samples: () => [],
     ...parts,
@@ -57,7 +44,7 @@ test('a process whose partitions move is alive, ready and healthy', async () => 
 })
 
 test('a partition without progress makes the process not alive, and names itself and its stage', async () => {
-  const status = statusOf({ all: [PARTITION, { ...PARTITION, partition: 4, healthy: false }] })
+  const status = statusOf({ all: [partition(3), partition(4, { healthy: false })] })
   const live = await get(status, '/livez')
   expect(live.status).toBe(503)
   expect(await live.text()).toBe('loan_applications 4: no progress in produce\n')
@@ -117,6 +104,16 @@ test('/metrics holds decisions by outcome, dead letters by class, reasons, lag a
     expect(lines).toContain(line)
   }
   expect(lines.some((line) => line.startsWith('loan_build_info{version="1.2.3"'))).toBe(true)
+})
+
+test('a partition whose records wait for the schema registry is a metric of its own', async () => {
+  const all = [partition(3), partition(4, { waitsFor: 'no answer' })]
+  const lines = (await (await get(statusOf({ all }), '/metrics')).text()).split('\n')
+  const waits = lines.filter((line) => line.startsWith('loan_partition_waits_for_registry{'))
+  expect(waits.map((line) => line.slice(line.indexOf('partition=')))).toEqual([
+    'partition="3"} 0',
+    'partition="4"} 1',
+  ])
 })
 
 test('a histogram is cumulative, starts at 1 µs, and ends in +Inf with the count', async () => {
