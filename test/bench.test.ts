@@ -16,6 +16,7 @@ const needBroker = new Set([
   'latency',
   'many-partitions',
   'memory',
+  'monitor-page',
   'reasons-pipeline',
 ])
 const unavailable = KafkaCluster.unavailable()
