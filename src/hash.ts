@@ -7,5 +7,5 @@ export function sha256(data: Uint8Array | string): Uint8Array {
 
 /** As 64 hexadecimal digits, what `sha256sum` prints. */
 export function sha256Hex(data: Uint8Array | string): string {
-  return Buffer.from(sha256(data)).toString('hex')
+  return sha256(data).toHex()
 }

@@ -119,5 +119,5 @@ export class Swappable<T> {
 }
 
 export function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
+  return bytes.toHex()
 }

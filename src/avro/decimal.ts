@@ -6,7 +6,7 @@
  * @param bytes  the unscaled number in two's complement, most significant byte first
  */
 export function decimalNumber(bytes: Uint8Array, scale: number): number {
-  const unscaled = bytes.length === 0 ? 0n : BigInt(`0x${Buffer.from(bytes).toString('hex')}`)
+  const unscaled = bytes.length === 0 ? 0n : BigInt(`0x${bytes.toHex()}`)
   // The text is read as the nearest double: ECMAScript asks for that of every numeric literal.
   return Number(`${BigInt.asIntN(8 * bytes.length, unscaled)}e-${scale}`)
 }

@@ -69,7 +69,7 @@ export function buildModel(
 export function makeArtefact(source: ModelSource, parity: Parity): Artefact {
   const { forest, gains } = source
   const tables = makeTables(forest, source.path)
-  const model = Buffer.from(source.modelHash).toString('hex')
+  const model = source.modelHash.toHex()
   tables.set(bindingOf({ ...source, model }), IMAGE_BINDING)
   const image = new DataView(tables.buffer)
   const attribution = attributionOf(source, tables)

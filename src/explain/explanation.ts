@@ -40,7 +40,7 @@ export function explain(
   }
   const decision = new DecisionDecoder(program.decisionSchema).decode(engine.encoded)
   const { referAbove, rejectFrom } = engine.cutoffs
-  const hex = (hash: Uint8Array) => Buffer.from(hash).toString('hex')
+  const hex = (hash: Uint8Array) => hash.toHex()
   const fired = engine.policyReasons(0)
   return {
     decision,

@@ -104,7 +104,7 @@ export class Distributions {
 function trainingOf({ hash, path }: { hash: string; path: string }): Training | undefined {
   try {
     const { modelHash, training } = loadArtefact(path)
-    return Buffer.from(modelHash).toString('hex') === hash ? training : undefined
+    return modelHash.toHex() === hash ? training : undefined
   } catch {
     return undefined
   }

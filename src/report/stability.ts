@@ -46,7 +46,7 @@ export class Stability {
   private applications = 0
 
   constructor(artefact: Artefact, training: Training) {
-    this.model = Buffer.from(artefact.modelHash).toString('hex')
+    this.model = artefact.modelHash.toHex()
     this.artefact = artefact
     this.training = training
     this.score = new Histogram(training.score.edges)

@@ -1,15 +1,9 @@
 // Completion for bash, from 3.2 on. Where nothing is offered, bash offers files.
 
 import type { Node, Values } from './nodes.ts'
+import { quoted, valueCases, wordStep } from './shell.ts'
 
 export function bashScript(nodes: readonly Node[]): string {
-  const commands = nodes.slice(1).map(({ path }) => quoted(path))
-  const valued = nodes.flatMap(({ path, options }) =>
-    options.flatMap(({ flags, values }) => (values ? flags.map((f) => [path, f, values]) : [])),
-  ) as [string, string, Values][]
-  const valueCases = valued.map(([path, flag, values]) => {
-    return `      ${quoted(`${path} ${flag}`)}) ${offer(values)} ;;`
-  })
   const wordCases = nodes.map(({ path, commands: children, values }) => {
     const names = children.map(({ name }) => name)
     const words: Values | undefined = names.length > 0 ? { kind: 'words', words: names } : values
@@ -34,18 +28,11 @@ _loanstream() {
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     word="\${COMP_WORDS[i]}"
-    if [[ -n $option ]]; then
-      option=''
-      continue
-    fi
-    case "$at $word" in
-      ${commands.join(' | ')}) at="$at $word" ;;
-      ${valued.map(([path, flag]) => quoted(`${path} ${flag}`)).join(' | ')}) option="$word" ;;
-    esac
+${wordStep(nodes)}
   done
   if [[ -n $option ]]; then
     case "$at $option" in
-${valueCases.join('\n')}
+${valueCases(nodes, offer)}
     esac
     return 0
   fi
@@ -68,9 +55,4 @@ function offer(values: Values): string {
   if (values.kind === 'file') return ':'
   const words = values.kind === 'words' ? values.words : []
   return `_loanstream_offer ${quoted(words.join('\n'))} "$cur"`
-}
-
-/** In single quotes, as a shell of Bourne's reads it. */
-export function quoted(text: string): string {
-  return `'${text.replaceAll("'", String.raw`'\''`)}'`
 }

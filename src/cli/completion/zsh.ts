@@ -1,16 +1,9 @@
 // Completion for zsh, with descriptions.
 
-import { quoted } from './bash.ts'
 import type { Node, Values } from './nodes.ts'
+import { quoted, valueCases, wordStep } from './shell.ts'
 
 export function zshScript(nodes: readonly Node[]): string {
-  const commands = nodes.slice(1).map(({ path }) => quoted(path))
-  const valued = nodes.flatMap(({ path, options }) =>
-    options.flatMap(({ flags, values }) => (values ? flags.map((f) => [path, f, values]) : [])),
-  ) as [string, string, Values][]
-  const valueCases = valued.map(([path, flag, values]) => {
-    return `      ${quoted(`${path} ${flag}`)}) ${offer(values)} ;;`
-  })
   const optionCases = nodes.map(({ path, options }) => {
     const items = options.flatMap(({ flags, description }) =>
       flags.map((flag) => item(flag, description)),
@@ -28,18 +21,11 @@ _loanstream() {
   local at='' option='' word
   local -a found
   for word in "\${(@)words[2,CURRENT-1]}"; do
-    if [[ -n $option ]]; then
-      option=''
-      continue
-    fi
-    case "$at $word" in
-      ${commands.join(' | ')}) at="$at $word" ;;
-      ${valued.map(([path, flag]) => quoted(`${path} ${flag}`)).join(' | ')}) option="$word" ;;
-    esac
+${wordStep(nodes)}
   done
   if [[ -n $option ]]; then
     case "$at $option" in
-${valueCases.join('\n')}
+${valueCases(nodes, offer)}
     esac
     return
   fi

@@ -25,6 +25,6 @@ export function loadForTrial(
 
 /** What reports name a policy by. */
 export function identityOf({ policy }: LoadedPolicy) {
-  const hash = Buffer.from(policy.hash).toString('hex')
+  const hash = policy.hash.toHex()
   return { path: policy.path, name: policy.file.name, hash }
 }

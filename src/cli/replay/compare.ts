@@ -58,7 +58,7 @@ type Side = { model: string; model_hash: string; policy: string; policy_hash: st
 >
 
 function sideOf(program: Program, outcomes: readonly number[]): Side {
-  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+  const hex = (bytes: Uint8Array) => bytes.toHex()
   return {
     model: program.modelName,
     model_hash: hex(program.modelHash),
