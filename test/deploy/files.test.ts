@@ -28,6 +28,31 @@ function read(file: string): string {
 
 const dockerfile = read('Dockerfile')
 
+/** In a mount namespace of its own, in which everything is read-only. */
+function confined(command: string[]) {
+  const readOnly = 'mount --make-rprivate / && mount -o remount,ro,bind / && exec "$@"'
+  const user = ['setpriv', '--reuid', '1000', '--regid', '1000', '--clear-groups']
+  const rights = ['--bounding-set=-all', '--no-new-privs']
+  return Bun.spawnSync(
+    ['unshare', '--mount', 'sh', '-c', readOnly, 'sh', ...user, ...rights, ...command],
+    {
+      cwd: ROOT,
+      env: { PATH: process.env['PATH'], BUN_RUNTIME_TRANSPILER_CACHE_PATH: '0' },
+      timeout: 60_000,
+    },
+  )
+}
+
+/** Why there is no such namespace here, or undefined. */
+function confinementUnavailable(): string | undefined {
+  for (const name of ['unshare', 'setpriv']) if (!Bun.which(name)) return `there is no ${name}`
+  if (confined(['true']).exitCode !== 0) return 'no mount namespace may be made'
+  // Where the set-up's cache or the project lies in a home that is closed to others.
+  const needed = [process.execPath, libraryPath(BUILD)]
+  const hidden = needed.find((path) => confined(['test', '-r', path]).exitCode !== 0)
+  return hidden && `another user cannot read ${hidden}`
+}
+
 describe('container', () => {
   /** What the last stage copies out of the build. */
   const copied = [...dockerfile.matchAll(/^COPY --from=build (.+)$/gm)].flatMap(([, rest]) =>
@@ -76,8 +101,32 @@ describe('container', () => {
   })
 
   test('does not run as root', () => {
-    expect(dockerfile).toMatch(/^USER bun$/m)
+    expect(dockerfile).toMatch(/^USER [1-9]\d*:[1-9]\d*$/m)
   })
+
+  const hadolint = Bun.which('hadolint')
+  test.skipIf(!hadolint)(`passes hadolint${hadolint ? '' : ' (skipped: it is not here)'}`, () => {
+    const { exitCode, stdout } = Bun.spawnSync([hadolint!, '--no-color', 'Dockerfile'], {
+      cwd: DEPLOY,
+    })
+    expect({ exitCode, output: stdout.toString() }).toEqual({ exitCode: 0, output: '' })
+  })
+
+  // As the image runs: another user, no capability, nothing to write to; only without its base.
+  const why = confinementUnavailable()
+  const title = 'decides as a user without rights on a read-only file system'
+  test.skipIf(why !== undefined)(
+    `${title}${why === undefined ? '' : ` (skipped: ${why})`}`,
+    () => {
+      const args = ['demo', '--applications', '2000', '--port', '0', '--json']
+      const run = confined([process.execPath, 'src/main.ts', ...args])
+      expect({ code: run.exitCode, errors: run.stderr.toString() }).toEqual({ code: 0, errors: '' })
+      expect(JSON.parse(run.stdout.toString())).toMatchObject({ applications: 2000 })
+      expect(confined(['touch', join(ROOT, 'build/written')]).exitCode).not.toBe(0)
+      expect(confined(['id', '-u']).stdout.toString()).toBe('1000\n')
+    },
+    120_000,
+  )
 })
 
 // Ours, or librdkafka's.
