@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import avsc from 'avsc'
 import { parse } from 'csv-parse/sync'
+import { LatestLetters } from '../../src/letters.ts'
 import { BUILD, ROOT } from '../../src/paths.ts'
 import { AssignedReader } from '../../src/rdkafka/assigned-reader.ts'
 import { libraryPath, openLibrary } from '../../src/rdkafka/library.ts'
@@ -188,6 +189,40 @@ describe.skipIf(unavailable !== undefined)(
       expect([wrong.code, wrong.err]).toEqual([
         2,
         'error: --class truncatd: no such class; the nearest is truncated\n',
+      ])
+    })
+
+    test("what the monitor page shows is of the worker's own transactions, a few of each class", async () => {
+      const due = expectedLetters('loans', inputs)
+      const { letters, looked, partitions } = await new LatestLetters({
+        library: libraryPath(BUILD),
+        properties: {
+          'bootstrap.servers': cluster.bootstrapServers,
+          'group.id': 'look',
+          'isolation.level': 'read_committed',
+        },
+        timeoutMs: 20_000,
+        topic: 'loans.dlq',
+        schemas: join(ROOT, 'schemas'),
+      }).read()
+      expect([looked, partitions]).toEqual([due.length, [PARTITIONS, PARTITIONS]])
+      for (const name of new Set(due.map((letter) => letter.class))) {
+        const own = letters.filter((letter) => letter.class === name)
+        const there = due.filter((letter) => letter.class === name)
+        expect(own.length).toBe(Math.min(4, there.length))
+        const places = there.map((it) => `loans/${it.partition}/${it.offset}`)
+        for (const { record, byte } of own) {
+          expect(places).toContain(record!)
+          expect(byte).toBe(there[places.indexOf(record!)]!.byte ?? null)
+        }
+      }
+      const [large] = letters.filter(({ droppedBytes }) => droppedBytes !== null)
+      expect([large!.droppedBytes, large!.bytes, large!.hex]).toEqual([LARGE_BYTES, null, []])
+      expect(large!.headers).toEqual([
+        ['channel', '"branch 7"'],
+        ['raw', 'hex ff001b'],
+        ['nothing', 'none'],
+        ['loanstream.error.class', '"theirs"'],
       ])
     })
 
