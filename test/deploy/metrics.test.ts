@@ -1,6 +1,6 @@
 // What alerts and dashboard ask for is what a worker has, and what Prometheus's own tool says of it.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +8,8 @@ import { STAGES } from '../../src/metrics/counters.ts'
 import { ROOT } from '../../src/paths.ts'
 import { PROMETHEUS } from '../support/prometheus.ts'
 import { WorkerProcess } from '../support/worker-process.ts'
+
+setDefaultTimeout(60_000)
 
 const DEPLOY = join(ROOT, 'deploy')
 const promtool = 'unavailable' in PROMETHEUS ? undefined : PROMETHEUS.promtool
