@@ -3,7 +3,7 @@
 
 // ---- Image: what reasons.bin holds, position-independent (see assembly/attribution.ts).
 export const ATTRIBUTION_MAGIC_VALUE = 0x5441534c // "LSAT"
-export const ATTRIBUTION_VERSION_VALUE = 1
+export const ATTRIBUTION_VERSION_VALUE = 2
 export const ATTRIBUTION_MAGIC = 0
 export const ATTRIBUTION_VERSION = 4
 /** u32: bytes of the whole image. */
@@ -25,11 +25,17 @@ export const ATTRIBUTION_BINS_AT = 44
 export const ATTRIBUTION_BINS_BYTES = 48
 /** u32: offset of the weights, f64 pairs by (features of the row, features of the reference). */
 export const ATTRIBUTION_WEIGHTS_AT = 52
-/** u32: offset of u32[references][trees], where each tree's root lies. */
+/**
+ * u32: offset of the trees as each reference sees them. Where trees are small and columns few
+ * TURNED_… [references][trees]; else u32[references][trees], their first forks. The other is 0.
+ */
 export const ATTRIBUTION_ROOTS_AT = 56
+export const ATTRIBUTION_TURNED_AT = 60
 /** f64: what a feature's sum is divided by; and the mean raw score of the references. */
 export const ATTRIBUTION_DIVISOR = 64
 export const ATTRIBUTION_MARGIN = 72
+/** u32: bytes of a turned tree. */
+export const ATTRIBUTION_TURNED_BYTES = 112
 /** 32 bytes: those of the model's image. */
 export const ATTRIBUTION_BINDING = 80
 export const ATTRIBUTION_HEADER_BYTES = 128
@@ -71,6 +77,37 @@ export const FORK_BYTES = 16
 export const FORK_RIGHT = 1
 export const FORK_SETTLED = 2
 export const FORK_LEAF = 4
+
+// Turned tree: what finds the splits at which a row goes another way than the reference, 32 splits
+// at a time. Splits are numbered in the order of forks: behind each comes where the reference goes.
+/** u64: the splits at which the reference goes right; those on its own way through the tree. */
+export const TURNED_RIGHT = 0
+export const TURNED_SPAN = 8
+/** u32: offset of its links. */
+export const TURNED_LINKS_AT = 16
+/** u8[splits], padded: columns as lanes look them up (see assembly/lanes.ts); behind them bins. */
+export const TURNED_SPLITS = 32
+export const TURNED_GROUP_SPLITS = 32
+/** Bits of a word, one of which stays free. */
+export const TURNED_SPLITS_MAX = 63
+
+// Tree that is to be descended, in the scratch.
+/** u64: the splits at which row and reference go different ways. u32: offset of its links. */
+export const PARTED_SPLITS = 0
+export const PARTED_LINKS = 8
+export const PARTED_BYTES = 16
+
+// Link k: the way of the reference where the row alone went away from it, at split k - 1 (link 0 is
+// its way from the root), to the leaf where it ends; and split k.
+/** f64: value of the leaf. u64: the splits on the way. */
+export const LINK_LEAF = 0
+export const LINK_SPAN = 8
+/** u64: splits on the feature of split k; 0 where that is the row's by now. */
+export const LINK_ALIKE = 16
+/** u32: byte offset of the leaf's weights; of the feature's value. */
+export const LINK_WEIGHTS = 24
+export const LINK_VALUE_AT = 28
+export const LINK_BYTES = 32
 
 /** Of a record: u8 reasons given, u8 reasons withheld, then the numbers of those given. */
 export const SCORE_REASONS_BYTES = 16

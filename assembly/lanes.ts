@@ -100,7 +100,7 @@ function descendLane(leaf: v128, lane: usize, low: v128, high: v128, next: v128)
  * `or` answers for its own half. No index lies between 16 and 127, where the relaxed form, which is
  * one instruction instead of two, would depend on the machine.
  */
-function lookUp(low: v128, high: v128, column: v128): v128 {
+export function lookUp(low: v128, high: v128, column: v128): v128 {
   const highColumn = v128.xor(column, i8x16.splat(-128))
   return v128.or(swizzle(low, column), swizzle(high, highColumn))
 }

@@ -180,7 +180,7 @@ export function attribute(context: usize, i: usize): void {
   const bins = <usize>load<u32>(context, CONTEXT_BINS)
   const scratch = <usize>load<u32>(context, CONTEXT_ATTRIBUTION_SCRATCH)
   quantiseRow(image, rowAt(context, i), bins)
-  attributeRow(attribution, bins, scratch, takenOf(attribution, scratch))
+  attributeRow(attribution, bins, scratch, marksOf(attribution, scratch))
 }
 
 /** Where in the scratch the reasons' amounts lie, f64[reasons]. */
@@ -188,11 +188,16 @@ function amountsOf(attribution: usize, scratch: usize): usize {
   return scratch + ((<usize>load<u32>(attribution, ATTRIBUTION_FEATURES)) << 3)
 }
 
-/** Behind them, u8[features] for the descent, and u8[columns] for moved bins. */
-function takenOf(attribution: usize, scratch: usize): usize {
+/** Behind them u8[columns], for moved bins. */
+function movedOf(attribution: usize, scratch: usize): usize {
   return (
     amountsOf(attribution, scratch) + ((<usize>load<u32>(attribution, ATTRIBUTION_REASONS)) << 3)
   )
+}
+
+/** And behind those what the descent needs. */
+function marksOf(attribution: usize, scratch: usize): usize {
+  return movedOf(attribution, scratch) + <usize>load<u32>(attribution, ATTRIBUTION_BINS_BYTES)
 }
 
 function rowAt(context: usize, i: usize): usize {
@@ -284,7 +289,7 @@ function marginMoved(context: usize, attribution: usize, cause: u8): f64 {
   const binsBytes = <usize>load<u32>(attribution, ATTRIBUTION_BINS_BYTES)
   let reference = attribution + <usize>load<u32>(attribution, ATTRIBUTION_BINS_AT)
   const scratch = <usize>load<u32>(context, CONTEXT_ATTRIBUTION_SCRATCH)
-  const moved = takenOf(attribution, scratch) + <usize>load<u32>(attribution, ATTRIBUTION_FEATURES)
+  const moved = movedOf(attribution, scratch)
   let sum: f64 = 0
   for (let r: u32 = 0; r < references; r++) {
     for (let c: usize = 0; c < columns; c++) {

@@ -1,7 +1,7 @@
 // How long do the reasons of a rejected application take? The bench's model (200 trees of 31 leaves,
 // 22 features) against one reference row: attribution, order and counterfactual check of four
-// reasons. Expected: a few leaves met a tree, so 200 times that many forks, and four scores of one
-// row. Linear in reference rows.
+// reasons. Expected: in half of the trees row and reference part, at three splits or so, 200 times
+// that in all, and four scores of one row. Linear in reference rows.
 
 import { RESULT_DENIALS, RESULT_WITHHELD } from '../../assembly/layout.ts'
 import { rawScore } from '../../src/compiler/forest.ts'

@@ -11,7 +11,7 @@ import { loadModule } from '../../src/scorer/module.ts'
 import { type Program, loadParts, makeProgram } from '../../src/scorer/program.ts'
 import { warmUp } from '../../src/scorer/warm-up.ts'
 import { check } from '../bench.ts'
-import { BATCH_RECORDS, applicationRows, encodedApplications } from './engine.ts'
+import { BATCH_RECORDS, encodedApplications } from './engine.ts'
 
 export type Explained = {
   /** It has decided a full batch. */
@@ -25,7 +25,7 @@ export type Explained = {
   owing: number[]
 }
 
-/** @param references  rows of the reference set: the default model's, then synthetic ones */
+/** @param references  rows of the reference set: the default model's, then others near it */
 export function explainedArtefact(references: number): {
   artefact: Artefact
   forest: Forest
@@ -36,10 +36,8 @@ export function explainedArtefact(references: number): {
   check(explained !== undefined, 'the default model has a catalogue')
   const { catalogue, reference } = explained!
   const { forest } = source
-  const width = forest.features.length
-  const others = applicationRows(width)
   const rows = Array.from({ length: references }, (_, i) =>
-    i === 0 ? reference.rows[0]! : others.slice(i * width, (i + 1) * width),
+    reference.rows[0]!.map((x, k) => x * (1 + 0.1 * Math.sin(i * (k + 1)))),
   )
   const own = { catalogue, reference: { ...reference, rows } }
   const parity = { probes: 1, leaves: 0, leavesReached: 0 }

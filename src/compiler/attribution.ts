@@ -16,7 +16,6 @@ import {
   ATTRIBUTION_MARGIN,
   ATTRIBUTION_REASONS,
   ATTRIBUTION_REFERENCES,
-  ATTRIBUTION_ROOTS_AT,
   ATTRIBUTION_SIZE,
   ATTRIBUTION_TREES,
   ATTRIBUTION_VERSION,
@@ -32,23 +31,17 @@ import {
   FACTOR_REASON,
   FACTOR_REFERENCE,
   FACTOR_VALUE_AT,
-  FORK_BIN,
-  FORK_BYTES,
-  FORK_COLUMN,
-  FORK_FEATURE,
-  FORK_FLAGS,
-  FORK_LEAF,
-  FORK_OTHER,
-  FORK_RIGHT,
-  FORK_SETTLED,
 } from '../../assembly/attribution-layout.ts'
 import { BINS_BYTES_MIN, NODE_COLUMNS_MAX } from '../../assembly/layout.ts'
 import { usageError } from '../errors.ts'
 import { type Bins, type QuantiserEntry, biased, makeBins } from './bins.ts'
 import type { Catalogue } from './catalogue.ts'
 import { type Forest, type Tree, goesLeft, rawScores } from './forest.ts'
+import { writeForks } from './forks.ts'
 import { Image } from './image.ts'
+import { hasLinks, writeLinks } from './links.ts'
 import type { Reference } from './reference.ts'
+import { rootOf } from './turned-tree.ts'
 
 const FEATURES_MAX = 65535
 const WEIGHTS_BYTES = 16
@@ -89,13 +82,9 @@ export function makeAttribution(
   for (const [i, row] of rows.entries()) writeBins(image, binsAt + i * binsBytes, bins, row)
   const most = Math.max(0, ...trees.map(featuresOnPath))
   const weightsAt = writeWeights(image, most)
-  const rootsAt = image.reserve(rows.length * trees.length * 4)
-  for (const [r, row] of rows.entries()) {
-    for (const [t, tree] of trees.entries()) {
-      const rootAt = writeTree(image, tree, bins, row, most)
-      image.u32(rootsAt + (r * trees.length + t) * 4, rootAt)
-    }
-  }
+  const weightsOf = (parted: number) => parted * (most + 1) * WEIGHTS_BYTES
+  const write = hasLinks(trees, bins) ? writeLinks : writeForks
+  write(image, trees, rows, bins, weightsOf)
   const averaged = forest.averaged ? Math.max(1, trees.length) : 1
   const margins = rawScores(forest, rows)
   image.u32(ATTRIBUTION_MAGIC, ATTRIBUTION_MAGIC_VALUE)
@@ -111,7 +100,6 @@ export function makeAttribution(
   image.u32(ATTRIBUTION_BINS_AT, binsAt)
   image.u32(ATTRIBUTION_BINS_BYTES, binsBytes)
   image.u32(ATTRIBUTION_WEIGHTS_AT, weightsAt)
-  image.u32(ATTRIBUTION_ROOTS_AT, rootsAt)
   image.f64(ATTRIBUTION_DIVISOR, rows.length * averaged)
   image.f64(ATTRIBUTION_MARGIN, margins.reduce((sum, margin) => sum + margin, 0) / rows.length)
   const bytes = image.take()
@@ -182,10 +170,6 @@ function featuresOnPath(tree: Tree): number {
   return most
 }
 
-function rootOf(tree: Tree): number {
-  return tree.splits.length > 0 ? 0 : ~0
-}
-
 /** By a, then b: (a - 1)! b! / (a + b)! and a! (b - 1)! / (a + b)!, and 0 where there is none. */
 function writeWeights(image: Image, most: number): number {
   const side = most + 1
@@ -205,48 +189,4 @@ function choose(n: number, k: number): number {
   let count = 1
   for (let i = 1; i <= k; i++) count = (count * (n - k + i)) / i
   return count
-}
-
-/** Features that come from the row by here: a list that branches share. */
-type Settled = { feature: number; count: number; before: Settled | undefined }
-
-/** Writes a tree, the way of the reference first from every fork on; returns where it starts. */
-function writeTree(image: Image, tree: Tree, bins: Bins, row: Float64Array, most: number): number {
-  const treeAt = image.reserve((tree.splits.length + tree.leaves.length) * FORK_BYTES)
-  let at = treeAt
-  type Part = { node: number; settled: Settled | undefined; from: number | undefined }
-  const waiting: Part[] = [{ node: rootOf(tree), settled: undefined, from: undefined }]
-  for (let part = waiting.pop(); part; part = waiting.pop()) {
-    let { node } = part
-    const { settled, from } = part
-    if (from !== undefined) image.u32(from + FORK_OTHER, at - from)
-    for (; node >= 0; at += FORK_BYTES) {
-      const split = tree.splits[node]!
-      const { feature } = split
-      const left = goesLeft(split, row[feature]!)
-      const { column, bin } = bins.locate(split)
-      const isSettled = has(settled, feature)
-      image.u32(at + FORK_COLUMN, column)
-      image.u8(at + FORK_BIN, biased(bin))
-      image.u8(at + FORK_FLAGS, (left ? 0 : FORK_RIGHT) | (isSettled ? FORK_SETTLED : 0))
-      image.u16(at + FORK_FEATURE, feature)
-      const next = { feature, count: (settled?.count ?? 0) + 1, before: settled }
-      waiting.push({
-        node: left ? split.right : split.left,
-        settled: isSettled ? settled : next,
-        from: at,
-      })
-      node = left ? split.left : split.right
-    }
-    image.u32(at + FORK_COLUMN, (settled?.count ?? 0) * (most + 1) * WEIGHTS_BYTES)
-    image.u8(at + FORK_FLAGS, FORK_LEAF)
-    image.f64(at + FORK_OTHER, tree.leaves[~node]!)
-    at += FORK_BYTES
-  }
-  return treeAt
-}
-
-function has(settled: Settled | undefined, feature: number): boolean {
-  for (let one = settled; one; one = one.before) if (one.feature === feature) return true
-  return false
 }

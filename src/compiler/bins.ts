@@ -81,6 +81,11 @@ export function biased(bin: number): number {
   return bin ^ 0x80
 }
 
+/** A column as lanes look it up: in one of two registers, see assembly/lanes.ts. */
+export function laneColumn(column: number): number {
+  return column < 16 ? column : 0x80 | (column - 16)
+}
+
 function groupKey(split: Split): string {
   const { feature, missing, defaultLeft, categories } = split
   if (!categories) return `${feature}/${missing}`

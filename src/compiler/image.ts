@@ -33,6 +33,10 @@ export class Image {
     this.view.setUint32(at, value, true)
   }
 
+  u64(at: number, value: bigint): void {
+    this.view.setBigUint64(at, value, true)
+  }
+
   f64(at: number, value: number): void {
     this.view.setFloat64(at, value, true)
   }

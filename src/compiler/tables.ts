@@ -57,7 +57,7 @@ import {
   SPLIT_PARENT,
 } from '../../assembly/layout.ts'
 import { usageError } from '../errors.ts'
-import { type Bins, type QuantiserEntry, biased, makeBins } from './bins.ts'
+import { type Bins, type QuantiserEntry, biased, laneColumn, makeBins } from './bins.ts'
 import { type FlatTree, flatten } from './flat-tree.ts'
 import type { Categories, Forest, Missing } from './forest.ts'
 import { Image } from './image.ts'
@@ -273,7 +273,7 @@ function writeLanes(image: Image, trees: readonly FlatTree[], steps: number): nu
     for (const [k, { parent, column, bin }] of tree.splits.entries()) {
       const at = groupAt + k * stepBytes
       image.u8(at + LANE_PARENT + (i % 16), parent)
-      image.u8(at + LANE_COLUMN + (i % 16), column < 16 ? column : 0x80 | (column - 16))
+      image.u8(at + LANE_COLUMN + (i % 16), laneColumn(column))
       image.u8(at + LANE_BIN + (i % 16), biased(bin))
     }
   }

@@ -7,11 +7,13 @@ import {
   ATTRIBUTION_FACTORS_AT,
   ATTRIBUTION_FEATURES,
   ATTRIBUTION_REASONS,
+  ATTRIBUTION_TREES,
   CAUSE_BYTES,
   CAUSE_LENGTH,
   CAUSE_TEXT,
   FACTOR_BYTES,
   FACTOR_VALUE_AT,
+  PARTED_BYTES,
 } from '../../assembly/attribution-layout.ts'
 import { encodeReason } from '../avro/encode-plan.ts'
 import type { SchemaVersion } from '../avro/schema-files.ts'
@@ -68,11 +70,13 @@ export function scoreReasonBytes({ texts, atMost }: ScoreReasons): number {
   return lengths.slice(0, atMost).reduce((sum, length) => sum + length, 0)
 }
 
-/** Bytes of the scratch: values, amounts, marks and moved bins (see assembly/reasons.ts). */
+/** Bytes of the scratch: values, amounts, moved bins and marks (see assembly/reasons.ts). */
 export function scratchBytes({ image }: ScoreReasons): number {
   const view = new DataView(image.buffer, image.byteOffset)
   const u32 = (at: number) => view.getUint32(at, true)
-  return u32(ATTRIBUTION_FEATURES) * 9 + u32(ATTRIBUTION_REASONS) * 8 + u32(ATTRIBUTION_BINS_BYTES)
+  const features = u32(ATTRIBUTION_FEATURES)
+  const marks = Math.max(features, u32(ATTRIBUTION_TREES) * PARTED_BYTES)
+  return (features + u32(ATTRIBUTION_REASONS)) * 8 + u32(ATTRIBUTION_BINS_BYTES) + marks
 }
 
 /** Copies the image to its address, with the texts' addresses. */

@@ -3,6 +3,7 @@
 import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
+import { ATTRIBUTION_TURNED_BYTES, TURNED_GROUP_SPLITS } from '../../assembly/attribution-layout.ts'
 import { makeAttribution } from '../../src/compiler/attribution.ts'
 import { type Forest, rawScore } from '../../src/compiler/forest.ts'
 import { parseModel } from '../../src/compiler/model-file.ts'
@@ -34,7 +35,10 @@ function explainerOf(forest: Forest, references: Float64Array[]) {
     setRow(engine, 0, row)
     return engine.attribute(0).slice()
   }
-  return { explain, mean }
+  const view = new DataView(image.buffer)
+  const treeBytes = view.getUint32(ATTRIBUTION_TURNED_BYTES, true)
+  const kernelGroups = Math.floor(treeBytes / (2 * TURNED_GROUP_SPLITS))
+  return { explain, mean, kernelGroups }
 }
 
 const doubles = (row: readonly (number | null)[]) => Float64Array.from(row, (x) => x ?? Number.NaN)
@@ -91,28 +95,37 @@ function shapley(forest: Forest, row: ArrayLike<number>, references: readonly Fl
   return values
 }
 
-test('random forests: the definition, over all subsets of the features', () => {
-  fc.assert(
-    fc.property(fc.integer(), (seed) => {
-      const random = randomFrom(seed)
-      const maker = new ForestMaker(random)
-      const shape = { features: 6, trees: 3, leaves: 24, thresholds: 9, categories: true }
-      const drawn = maker.forest(shape)
-      // Leaves as a trainer has them: sums of huge ones would compare nothing but roundings.
-      const trees = drawn.trees.map((tree) => ({ ...tree, leaves: tree.leaves.map(random) }))
-      const forest = { ...drawn, trees, averaged: random() < 0.5 }
-      const some = (count: number) => maker.rows(forest, count).map((row) => Float64Array.from(row))
-      const references = some(1 + maker.below(3))
-      const { explain } = explainerOf(forest, references)
-      for (const row of some(4)) {
-        const due = shapley(forest, row, references)
-        const values = explain(row)
-        for (const [k, value] of values.entries()) {
-          expect(Math.abs(value - due[k]!)).toBeLessThan(1e-9)
-        }
-        expect(explain(row)).toEqual(values)
+/** Which kernel there is for a forest, and shapes that are theirs. */
+const SHAPES = [
+  ['links, a group of 32 splits', { leaves: 24, thresholds: 4 }, 1],
+  ['links, two groups', { leaves: 64, thresholds: 4 }, 2],
+  ['forks', { leaves: 200, thresholds: 9, categories: true }, 0],
+] as const
+
+test.each(SHAPES)('random forests, by %s: the definition, over all subsets', (_, drawn, groups) => {
+  let seen = 0
+  const property = fc.property(fc.integer(), (seed) => {
+    const random = randomFrom(seed)
+    const maker = new ForestMaker(random)
+    const own = maker.forest({ features: 6, trees: 3, ...drawn })
+    // Leaves as a trainer has them: sums of huge ones would compare nothing but roundings.
+    const trees = own.trees.map((tree) => ({ ...tree, leaves: tree.leaves.map(random) }))
+    const forest = { ...own, trees, averaged: random() < 0.5 }
+    const some = (count: number) => maker.rows(forest, count).map((row) => Float64Array.from(row))
+    const references = some(1 + maker.below(3))
+    const { explain, mean, kernelGroups } = explainerOf(forest, references)
+    seen += Number(kernelGroups === groups)
+    for (const row of some(4)) {
+      const due = shapley(forest, row, references)
+      const values = explain(row)
+      for (const [k, value] of values.entries()) {
+        expect(Math.abs(value - due[k]!)).toBeLessThan(1e-9)
       }
-    }),
-    draws(150),
-  )
+      const sum = values.reduce((total, value) => total + value, mean)
+      expect(Math.abs(sum - rawScore(forest, row))).toBeLessThan(1e-9)
+      expect(explain(row)).toEqual(values)
+    }
+  })
+  fc.assert(property, draws(60))
+  expect(seen).toBeGreaterThan(6)
 })
