@@ -646,6 +646,8 @@ def write_model(
         path = folder / "reference.json"
         path.write_text(json_text(reference) + "\n", encoding="utf-8")
         manifest |= {"reasons": hashed(catalogue), "reference": hashed(path)}
+    else:
+        note(f"{folder} has no {catalogue.name}: the model gives no reasons")
     (folder / "manifest.json").write_text(json_text(manifest) + "\n", encoding="utf-8")
     return manifest
 

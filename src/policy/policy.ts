@@ -45,10 +45,18 @@ const MISSING_RATIO = {
 const missesOneField = (t: Test & { divided_by?: unknown }) =>
   t.missing === undefined || t.divided_by === undefined
 
+const SELF_RATIO = {
+  message: 'is the field itself: the ratio is always 1',
+  path: ['divided_by'],
+}
+const isNoSelfRatio = (t: { field: string; divided_by?: string | undefined }) =>
+  t.field !== t.divided_by
+
 const condition = z
   .strictObject(test)
   .refine((c) => countTests(c) === 1, `needs exactly one of ${TESTS.join(', ')}`)
   .refine(missesOneField, MISSING_RATIO)
+  .refine(isNoSelfRatio, SELF_RATIO)
 
 const cap = z.strictObject({
   /** Smallest value of the segment that it is for; it goes up to the next one's. */
@@ -83,6 +91,7 @@ const rule = z
     `needs exactly one of ${TESTS.join(', ')} and caps`,
   )
   .refine(missesOneField, MISSING_RATIO)
+  .refine(isNoSelfRatio, SELF_RATIO)
   .refine((r) => (r.caps === undefined) === (r.segment === undefined), {
     message: 'segment and caps go together',
   })
@@ -154,6 +163,16 @@ export function parsePolicy(text: string, path: string): Policy {
     throw usageError('policy', `${path}:${line}:${field} ${issue.message}`)
   }
   return { path, file: parsed.data, hash: sha256(text), placeOf }
+}
+
+/** File and line of the first use of a reason code that is in the policy. */
+export function placeOfCode({ file, placeOf }: Policy, code: string): string {
+  const { rules, cutoffs, training } = file
+  const rule = rules.findIndex((one) => one.code === code)
+  if (rule >= 0) return placeOf(['rules', rule, 'code'])
+  if (cutoffs.reject_code === code) return placeOf(['cutoffs', 'reject_code'])
+  if (cutoffs.refer_code === code) return placeOf(['cutoffs', 'refer_code'])
+  return placeOf(['training', training?.outside_code === code ? 'outside_code' : 'missing_code'])
 }
 
 /** Fields a rule rests on, each once: its own, the divisor, the segment, its conditions'. */

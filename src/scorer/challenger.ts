@@ -15,7 +15,7 @@ import {
 import { usageError } from '../errors.ts'
 import type { Artefact } from './artefact.ts'
 import { type Program, featureFields } from './program.ts'
-import { scoreReasonsOf, withColumns } from './score-reasons.ts'
+import { scoreReasonsOf, sharedCode, withColumns } from './score-reasons.ts'
 
 /**
  * The program with a model as its challenger.
@@ -34,6 +34,10 @@ export function withChallenger(program: Program, artefact: Artefact): Program {
   })
   const tables = pointAt(artefact.tables, columns, modelName)
   const own = scoreReasonsOf(artefact, program.decisionSchema)
+  const shared = sharedCode(own, program.reasons)
+  if (shared !== undefined) {
+    throw usageError('artefact', `model ${modelName}: its reason "${shared}" is the policy's too`)
+  }
   const scoreReasons = own && withColumns(own, columns)
   const challenger = { modelName, modelHash: artefact.modelHash, tables, scoreReasons }
   return { ...program, challenger }

@@ -12,11 +12,11 @@ import { type RecordSchema, typeName, withoutNull } from '../avro/schema.ts'
 import { OperatingError, assert, usageError } from '../errors.ts'
 import type { PolicyColumns } from '../policy/clauses.ts'
 import { compilePolicy } from '../policy/compile.ts'
-import { type Policy, fieldsOf, loadPolicy } from '../policy/policy.ts'
+import { type Policy, fieldsOf, loadPolicy, placeOfCode } from '../policy/policy.ts'
 import type { TrainingRange } from '../policy/training.ts'
 import type { Reason } from '../records.ts'
 import { type Artefact, loadArtefact } from './artefact.ts'
-import { type ScoreReasons, scoreReasonsOf } from './score-reasons.ts'
+import { type ScoreReasons, scoreReasonsOf, sharedCode } from './score-reasons.ts'
 import { columnName, isScaled, unscaledRange } from './unit-scale.ts'
 import { wrongInUnit } from './units.ts'
 
@@ -156,6 +156,13 @@ export function makeProgram(parts: ProgramParts, artefact: Artefact): Program {
   const byField = columnsOfFields({ columns, scalings })
   const policyColumns = policyColumnsOf(reader, columns)
   const compiled = compilePolicy(policy, policyColumns, trainingRanges(artefact))
+  const scoreReasons = scoreReasonsOf(artefact, decisionSchema)
+  const shared = sharedCode(scoreReasons, compiled.reasons)
+  if (shared !== undefined) {
+    // A decision would state it twice, and counts of it would be of two things.
+    const what = `is a reason of the model ${artefact.manifest.name} too`
+    throw usageError('policy', `${placeOfCode(policy, shared)}: "${shared}" ${what}`)
+  }
   const writerOf = (writer: Registered) => makeWriter(writer, reader.schema, byField, scalings)
   const writers = applications.map((it) => ({ ...writerOf(fromFile(it)), version: it.version }))
   checkFingerprints(applications, writers)
@@ -173,7 +180,7 @@ export function makeProgram(parts: ProgramParts, artefact: Artefact): Program {
     policyName: policy.file.name,
     policyHash: policy.hash,
     tables: artefact.tables,
-    scoreReasons: scoreReasonsOf(artefact, decisionSchema),
+    scoreReasons,
     columns,
     scalings,
     writers,

@@ -53,6 +53,15 @@ export function scoreReasonsOf(
   return { image: attribution, reasons, texts, atMost }
 }
 
+/** The first code that both a policy and the model's catalogue have. */
+export function sharedCode(
+  own: ScoreReasons | undefined,
+  policyReasons: readonly Reason[],
+): string | undefined {
+  const codes = new Set(own?.reasons.map(({ code }) => code))
+  return policyReasons.find(({ code }) => codes.has(code))?.code
+}
+
 /** A copy whose features are found in other columns of a row. */
 export function withColumns(own: ScoreReasons, columns: readonly number[]): ScoreReasons {
   const image = own.image.slice()

@@ -77,6 +77,9 @@ test('by its id, as a table and as a picture', async () => {
   for (const text of [id, 'loan_amount', 'this application', 'reference']) {
     expect(picture).toContain(text)
   }
+  // Numbers have one minus, that of the axis.
+  expect(picture).toMatch(/>−\d/)
+  expect(picture).not.toMatch(/>-\d/)
 })
 
 test('a record of a topic, by partition and offset', async () => {

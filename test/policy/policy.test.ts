@@ -214,6 +214,12 @@ describe('is refused with file and place', () => {
       'rules[0]: missing goes with a single field',
     ],
     [
+      'a ratio of a field to itself',
+      'below = 600',
+      'above = 600\ndivided_by = "credit_score"',
+      'rules[0].divided_by: is the field itself: the ratio is always 1',
+    ],
+    [
       'a limit that is text',
       'below = 600',
       'below = "600"',

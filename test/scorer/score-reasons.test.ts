@@ -23,6 +23,7 @@ import {
   messagesOf,
   policyOf,
   programOf,
+  refusal,
   shippedArtefact,
   shippedProgram,
 } from '../support/engine.ts'
@@ -143,6 +144,22 @@ test('a model without a catalogue gives the policy’s codes alone', () => {
   expect(
     codes.filter((code) => !/^(RISK|CREDIT_SCORE|LOAN_TO|DEBT_TO|EMPLOYMENT)/.test(code)),
   ).toEqual([])
+})
+
+test('a code that the catalogue has is no code of the policy, nor the other way round', () => {
+  const artefact = shippedArtefact('models/default')
+  const rule =
+    '[[rules]]\ncode = "DELINQUENCY"\noutcome = "refer"\nfield = "loan_amount"\nabove = 9\n'
+  const policy = policyOf({ rules: rule })
+  const applications = [applicationSchema]
+  expect(refusal(() => programOf({ artefact, policy, applications })).message).toMatch(
+    /^policy.toml:\d+: rules\[0\].code: "DELINQUENCY" is a reason of the model default too$/,
+  )
+  const champion = shippedArtefact('bench/model')
+  const program = programOf({ artefact: champion, policy, applications })
+  expect(refusal(() => withChallenger(program, artefact)).message).toBe(
+    'model default: its reason "DELINQUENCY" is the policy\'s too',
+  )
 })
 
 // ---- Forests of two features, each 0 or 1, against the reference (0, 0).

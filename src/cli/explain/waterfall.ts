@@ -39,16 +39,21 @@ function stepsOf({ decision, reference, features }: Explanation): Step[] {
     parts.push({ label: `${rest.length} other features`, change })
   }
   let at = reference.margin
-  const start = at.toFixed(3)
+  const start = rounded(at)
   const steps: Step[] = [{ label: 'reference', from: at, to: at, kind: 'total', text: start }]
   for (const { label, change } of parts) {
-    const text = `${change < 0 ? '−' : '+'}${Math.abs(change).toFixed(3)}`
+    const text = `${change < 0 ? '' : '+'}${rounded(change)}`
     steps.push({ label, from: at, to: at + change, kind: change > 0 ? 'up' : 'down', text })
     at += change
   }
   const end = decision.margin
-  const total = end.toFixed(3)
+  const total = rounded(end)
   return [...steps, { label: 'this application', from: end, to: end, kind: 'total', text: total }]
+}
+
+/** With a minus as wide as a plus, as the axis has it. */
+function rounded(x: number): string {
+  return x.toFixed(3).replace('-', '−')
 }
 
 function labelOf({ feature, value, reference }: FeatureShare): string {
@@ -75,7 +80,8 @@ function specOf({ decision, policy }: Explanation, steps: readonly Step[]): Spec
     background: 'white',
     title: {
       text: `${decision.decision}: application ${decision.application_id}`,
-      subtitle: 'log-odds of default; in brackets the value of the reference',
+      subtitle:
+        'log-odds of default: red raises, blue lowers it; in brackets the value of the reference',
       anchor: 'start',
       offset: 24,
     },
