@@ -6,13 +6,19 @@ import { z } from 'zod'
 import { usageError } from '../errors.ts'
 import { lineInJson, parseJson } from '../json.ts'
 
+/** A row that owes reasons is held against each: of a thousand that takes milliseconds. */
+const ROWS_MAX = 1000
+
 const referenceFile = z.strictObject({
   /** SHA-256 of the trainer's file. */
   model: z.string().regex(/^[0-9a-f]{64}$/),
   /** How the rows were made, for people. */
   made_of: z.string(),
   /** By feature; null is a missing value. */
-  rows: z.array(z.record(z.string(), z.union([z.number(), z.null()]))).min(1),
+  rows: z
+    .array(z.record(z.string(), z.union([z.number(), z.null()])))
+    .min(1)
+    .max(ROWS_MAX, `must be at most ${ROWS_MAX}: each costs every decision with reasons time`),
 })
 
 export type Reference = {

@@ -119,11 +119,10 @@ export class Grouping {
     const found = groups.find(({ group }) => group === named)
     if (!found) {
       const names = groups.map(({ group }) => group)
-      const close = nearest(named, names) ?? names.join(', ')
-      throw usageError(
-        'option',
-        `--reference: ${this.column} has no group ${named}; it has ${close}`,
-      )
+      const close = nearest(named, names)
+      const others = close === undefined ? `it has ${names.join(', ')}` : `the nearest is ${close}`
+      const what = `has no group ${named}; ${others}`
+      throw usageError('option', `--reference: ${this.column} ${what}`)
     }
     if (found.too_small === null && found.rates.approved!.count > 0) return found
     const why = found.too_small ?? 'no approvals'

@@ -37,6 +37,7 @@ beforeAll(async () => {
     return [`${id},${i < 5 ? '<small> & "rare"' : i % 2 === 0 ? 'a' : 'b'},${i % 7}`]
   })
   const quoted = groups.map((line) => line.replace('<small> & "rare"', '"<small> & ""rare"""'))
+  writeFileSync(path('strangers.csv'), 'application_id,age\nnobody,a\n')
   writeFileSync(path('groups.csv'), ['application_id,age,week', ...quoted, ''].join('\n'))
 })
 
@@ -177,6 +178,10 @@ describe('what is wrong is told with its place', () => {
       '-i D --groups G --group-column agee',
       'groups.csv:1: has no column "agee"; the nearest is "age"',
     ],
+    [
+      '-i D --groups S --group-column age',
+      'strangers.csv: no application_id of its 1 rows is that of a decision',
+    ],
     ['-i D --group-column region', '--group-column goes with --groups, --applications or a topic'],
     ['-i D --applications A --group-column regoin', 'the nearest is region'],
     ['-i D --applications A --reference sex=f', '--reference sex: groups are by region'],
@@ -191,7 +196,12 @@ describe('what is wrong is told with its place', () => {
     ['--from 2026-11-23', 'bootstrap.servers is not set'],
   ]
   test.each(options)('%s', async (args, says) => {
-    const names = { D: path('d.jsonl'), G: path('groups.csv'), A: path('in.avro') }
+    const names = {
+      D: path('d.jsonl'),
+      G: path('groups.csv'),
+      A: path('in.avro'),
+      S: path('strangers.csv'),
+    }
     const given = args.split(' ').map((arg) => names[arg as keyof typeof names] ?? arg)
     const { code, out, err } = await cli(['report', ...given])
     expect([code, out, err]).toEqual([2, '', expect.stringContaining(says)])

@@ -103,6 +103,11 @@ const CASES: [what: string, edit: Edit, message: RegExp][] = [
     /reference\.json:\d+: rows\.0: has no credit_score/,
   ],
   [
+    'more reference rows than can be afforded',
+    { file: REFERENCE, from: /"rows": \[/, to: `"rows": [${'{},'.repeat(1000)}` },
+    /reference\.json:\d+: rows: must be at most 1000/,
+  ],
+  [
     'a reference row with another feature',
     { file: REFERENCE, from: '"credit_score"', to: '"credit_scores"' },
     /reference\.json:\d+: rows\.0\.credit_scores: is no feature of the model; the nearest is "credit_score"/,

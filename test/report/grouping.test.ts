@@ -69,7 +69,7 @@ describe('ratios', () => {
     const { view } = grouped({ men: [40, 20], women: [50, 10], x: [1, 0] })
     const named = (group: string) => view({ references: new Map([['sex', group]]) })
     expect(named('men').groups[1]!.ratio!.value).toBeCloseTo(50 / 40, 12)
-    expect(() => named('woman')).toThrow('sex has no group woman; it has women')
+    expect(() => named('woman')).toThrow('sex has no group woman; the nearest is women')
     expect(() => named('x')).toThrow('sex=x has 1 decisions, fewer than 30')
   })
 })

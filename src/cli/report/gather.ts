@@ -173,16 +173,21 @@ async function joinGroups(
   table: DecidedTable,
 ): Promise<void> {
   const columns = [ID_FIELD, ...groupings.map(({ column }) => column)]
+  let [rows, joined] = [0, 0]
   for await (const { line, values } of readTextRows(path, columns)) {
     const id = values[ID_FIELD]
     const place = `${path}:${line}`
     if (typeof id !== 'string' || id === '') {
       throw usageError('group', `${place}: ${ID_FIELD} must be text that is not empty`)
     }
+    rows++
     for (const row of table.ofId(id)) {
+      joined++
       for (const grouping of groupings) grouping.add(row, values[grouping.column], place)
     }
   }
+  if (joined > 0) return
+  throw usageError('group', `${path}: no ${ID_FIELD} of its ${rows} rows is that of a decision`)
 }
 
 /** The applications, joined to their decisions. */
