@@ -166,13 +166,16 @@ export function parsePolicy(text: string, path: string): Policy {
 }
 
 /** File and line of the first use of a reason code that is in the policy. */
-export function placeOfCode({ file, placeOf }: Policy, code: string): string {
-  const { rules, cutoffs, training } = file
+export function placeOfCode(policy: Policy, code: string): string {
+  const { rules, cutoffs, training } = policy.file
   const rule = rules.findIndex((one) => one.code === code)
-  if (rule >= 0) return placeOf(['rules', rule, 'code'])
-  if (cutoffs.reject_code === code) return placeOf(['cutoffs', 'reject_code'])
-  if (cutoffs.refer_code === code) return placeOf(['cutoffs', 'refer_code'])
-  return placeOf(['training', training?.outside_code === code ? 'outside_code' : 'missing_code'])
+  if (rule >= 0) return policy.placeOf(['rules', rule, 'code'])
+  if (cutoffs.reject_code === code) return policy.placeOf(['cutoffs', 'reject_code'])
+  if (cutoffs.refer_code === code) return policy.placeOf(['cutoffs', 'refer_code'])
+  return policy.placeOf([
+    'training',
+    training?.outside_code === code ? 'outside_code' : 'missing_code',
+  ])
 }
 
 /** Fields a rule rests on, each once: its own, the divisor, the segment, its conditions'. */
