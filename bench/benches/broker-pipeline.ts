@@ -34,7 +34,7 @@ export const bench: Bench = {
         figure('CPU a decision', per(after.cpu - before.cpu), 'µs'),
         figure('decisions a second', decided / seconds, '/s'),
         figure('first decision after assignment', firstMs, 'ms'),
-        figure('peak resident memory', after.memory / 1e6, 'MB'),
+        figure('peak resident memory', after.memory, 'MB'),
         figure("broker's CPU a decision", per(after.broker - before.broker), 'µs'),
         ...STAGES.map((stage) =>
           figure(`time in ${stage}`, per(after.stages[stage]! - before.stages[stage]!), 'µs'),
@@ -70,7 +70,7 @@ async function snapshot(worker: WorkerProcess, cluster: KafkaCluster): Promise<S
     records: value('loan_records_total'),
     cpu: value('process_cpu_seconds_total'),
     broker: cluster.cpuSeconds(),
-    memory: worker.peakMemoryBytes(),
+    memory: worker.peakMegabytes(),
     stages: Object.fromEntries(stages),
   }
 }

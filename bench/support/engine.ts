@@ -13,6 +13,7 @@ import {
   makeProgram,
 } from '../../src/scorer/program.ts'
 import { warmUp } from '../../src/scorer/warm-up.ts'
+import { fill } from '../../test/support/fill.ts'
 import { check } from '../bench.ts'
 
 /** The size the speed figures speak of. */
@@ -51,13 +52,7 @@ export function engineWith(program: Program, records: readonly Uint8Array[]): En
   const engine = new Engine(module, program, { records: records.length, inputBytes })
   engine.setPartition('loan_applications', 1)
   engine.setFirstOffset(1_000_000n)
-  let at = engine.inputAt
-  for (const [i, record] of records.entries()) {
-    engine.u8.set(record, at)
-    engine.u32[(engine.spansAt >> 2) + i * 2] = at
-    engine.u32[(engine.spansAt >> 2) + i * 2 + 1] = record.length
-    at += record.length
-  }
+  fill(engine, records)
   engine.decide(records.length)
   check(engine.u32[engine.resultAt >> 2] === records.length, 'every application is decided')
   return engine
