@@ -19,6 +19,8 @@ const SECONDS = 60
 
 export const bench: Bench = {
   question: 'latency: open loop at 20,000/s, ms from the intended send to a readable decision',
+  load: 'open loop',
+  bothCores: true,
   unavailable: () => KafkaCluster.unavailable(),
   async run(size) {
     const load: Load =

@@ -13,6 +13,7 @@ const TURNS = 3
 
 export const bench: Bench = {
   question: 'lone: one application on an idle, warm system, ms to a readable decision',
+  load: 'open loop',
   unavailable: () => KafkaCluster.unavailable(),
   async run(size) {
     // No multiple of any wait in worker or client.

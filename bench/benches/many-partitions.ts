@@ -9,6 +9,7 @@ const RECORDS_EACH = 500
 
 export const bench: Bench = {
   question: 'many-partitions: memory, threads and times of a process with 64 partitions',
+  load: 'closed loop',
   unavailable: () => KafkaCluster.unavailable(),
   async run(size) {
     const partitions = size === 'small' ? 4 : 64

@@ -9,6 +9,7 @@ const PARTITIONS = 4
 
 export const bench: Bench = {
   question: 'memory: 4 partitions over 10,000,000 records, resident MB',
+  load: 'closed loop',
   unavailable: () => KafkaCluster.unavailable(),
   async run(size) {
     const count = size === 'small' ? 40_000 : 10_000_000

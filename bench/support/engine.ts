@@ -72,7 +72,7 @@ export function applicationRows(width: number, batches = 1): Float64Array {
   return rows
 }
 
-/** Calls a round so that each takes a few milliseconds, whatever the batch. */
+/** Calls a round so that each takes a millisecond or so: short enough to find the core undisturbed. */
 export function callsFor(records: number): number {
-  return Math.max(4, Math.ceil(20_000 / records))
+  return Math.max(2, Math.ceil(2500 / records))
 }
