@@ -3,18 +3,22 @@
 // wrong. With --compare the figures of another revision are beside them instead, with --profile it
 // is told where the time goes. `scale`, `saturation`, `account` are the long ones, by name only.
 
-import { ROOT } from '../src/paths.ts'
 import { Command } from 'commander'
+import { wholeNumber } from '../src/cli/numbers.ts'
+import { ROOT } from '../src/paths.ts'
 import { nearest } from '../src/nearest.ts'
 import { OperatingError, messageOf, usageError } from '../src/errors.ts'
 import type { Bench, Size } from './bench.ts'
 import { benchNames, runBench } from './bench-process.ts'
 import { type Limit, judge, readBudgets } from './budgets.ts'
+import { compareWith } from './compare.ts'
 import { type Report, printReport } from './report.ts'
 
 type Options = {
   json: boolean
   size: Size
+  compare?: string
+  runs: number
 }
 
 const command = new Command('bench')
@@ -22,6 +26,8 @@ const command = new Command('bench')
   .argument('[names...]', 'which ones; all without')
   .option('--json', 'print one JSON object', false)
   .option('--size <size>', 'large for figures, small to see that they run', 'large')
+  .option('--compare <ref>', 'beside the benches of another revision, in turns')
+  .option('--runs <number>', 'with --compare: runs of each side', wholeNumber(1, 100), 5)
   .parse()
 
 try {
@@ -37,6 +43,9 @@ async function main(given: readonly string[], options: Options): Promise<number>
     throw usageError('size', `--size is large or small, not ${String(options.size)}`)
   }
   const names = chosen(given)
+  if (options.compare !== undefined) {
+    return (await compareWith(options.compare, names, options)) ? 0 : 1
+  }
   const budgets = readBudgets()
   const reports: Report[] = []
   for (const name of names) {

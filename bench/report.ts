@@ -35,7 +35,7 @@ export function printReport({ question, load, rows, checksum, kernel, ...report 
 }
 
 /** A table without lines, for the terminal and for pipes. */
-function plainTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function plainTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const none = ['top', 'bottom', 'left', 'right', 'mid'].flatMap((side) => [
     [side, ''],
     [`${side}-mid`, ''],
