@@ -8,10 +8,12 @@ import { wholeNumber } from '../src/cli/numbers.ts'
 import { ROOT } from '../src/paths.ts'
 import { nearest } from '../src/nearest.ts'
 import { OperatingError, messageOf, usageError } from '../src/errors.ts'
+import { account } from './account.ts'
 import type { Bench, Size } from './bench.ts'
 import { benchNames, runBench } from './bench-process.ts'
 import { type Limit, judge, readBudgets } from './budgets.ts'
 import { compareWith } from './compare.ts'
+import { profile } from './profile.ts'
 import { type Report, printReport } from './report.ts'
 
 type Options = {
@@ -19,6 +21,7 @@ type Options = {
   size: Size
   compare?: string
   runs: number
+  profile?: string
 }
 
 const command = new Command('bench')
@@ -28,6 +31,7 @@ const command = new Command('bench')
   .option('--size <size>', 'large for figures, small to see that they run', 'large')
   .option('--compare <ref>', 'beside the benches of another revision, in turns')
   .option('--runs <number>', 'with --compare: runs of each side', wholeNumber(1, 100), 5)
+  .option('--profile <name>', 'where the time of a bench goes, by thread')
   .parse()
 
 try {
@@ -42,7 +46,12 @@ async function main(given: readonly string[], options: Options): Promise<number>
   if (options.size !== 'large' && options.size !== 'small') {
     throw usageError('size', `--size is large or small, not ${String(options.size)}`)
   }
+  if (given[0] === 'account' && given.length === 1) return account(options)
   const names = chosen(given)
+  if (options.profile !== undefined) {
+    await profile(chosen([options.profile])[0]!, options)
+    return 0
+  }
   if (options.compare !== undefined) {
     return (await compareWith(options.compare, names, options)) ? 0 : 1
   }

@@ -37,7 +37,7 @@ export class WorkerProcess implements AsyncDisposable {
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
-      env: { PATH: process.env['PATH'] },
+      env: { PATH: process.env['PATH'], ...profilersEnvironment() },
     })
     this.reading = Promise.all([
       this.read(this.process.stderr, (text) => (this.log += text)),
@@ -169,4 +169,11 @@ export class WorkerProcess implements AsyncDisposable {
     if (this.process.exitCode === null) this.process.kill('SIGKILL')
     await this.process.exited
   }
+}
+
+/** What `bun bench --profile` tells JavaScriptCore, for the workers too. */
+function profilersEnvironment() {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => name.startsWith('BUN_JSC_')),
+  )
 }
