@@ -1,7 +1,7 @@
 // `bun bench [NAME …]`: runs the benches, each in a fresh process, holds their figures against the
 // budgets in budgets.toml, and prints a table. Exit code 1 when a budget is broken or an answer is
 // wrong. With --compare the figures of another revision are beside them instead, with --profile it
-// is told where the time goes. `scale`, `saturation`, `account` are the long ones, by name only.
+// is told where the time goes. `saturation` and `account` are by name only.
 
 import { Command } from 'commander'
 import { wholeNumber } from '../src/cli/numbers.ts'
@@ -13,6 +13,7 @@ import type { Bench, Size } from './bench.ts'
 import { benchNames, runBench } from './bench-process.ts'
 import { type Limit, judge, readBudgets } from './budgets.ts'
 import { compareWith } from './compare.ts'
+import { saturation } from './saturation.ts'
 import { profile } from './profile.ts'
 import { type Report, printReport } from './report.ts'
 
@@ -24,9 +25,17 @@ type Options = {
   profile?: string
 }
 
+/** What takes long and has no budget: by its name alone. Each returns the exit code. */
+const LONG = new Map<string, (options: Options) => Promise<number>>(
+  Object.entries({
+    account,
+    saturation: async (options: Options) => (await saturation(options), 0),
+  }),
+)
+
 const command = new Command('bench')
   .description('run the benches and hold them against their budgets')
-  .argument('[names...]', 'which ones; all without')
+  .argument('[names...]', 'which ones, all without; or account, saturation')
   .option('--json', 'print one JSON object', false)
   .option('--size <size>', 'large for figures, small to see that they run', 'large')
   .option('--compare <ref>', 'beside the benches of another revision, in turns')
@@ -46,7 +55,8 @@ async function main(given: readonly string[], options: Options): Promise<number>
   if (options.size !== 'large' && options.size !== 'small') {
     throw usageError('size', `--size is large or small, not ${String(options.size)}`)
   }
-  if (given[0] === 'account' && given.length === 1) return account(options)
+  const long = given.length === 1 ? LONG.get(given[0]!) : undefined
+  if (long) return long(options)
   const names = chosen(given)
   if (options.profile !== undefined) {
     await profile(chosen([options.profile])[0]!, options)
