@@ -1,5 +1,7 @@
 // What a bench is: one question, an answer that is checked before anything is timed, and figures.
 
+import { calibrate } from './calibration.ts'
+
 export type Size = 'small' | 'large'
 
 export type Figure = {
@@ -14,9 +16,25 @@ export type Result = {
   checksum: string
 }
 
+/** A result with the machine it is of. */
+export type Run = Result & {
+  /** Microseconds of the calibration kernel in the same process: see kernel.ts. */
+  kernel: number
+}
+
+/**
+ * Whether what is measured waits for nobody (open: load comes on a schedule, and latency counts from
+ * it) or takes the next piece when it is done with the last (closed: as fast as it can).
+ */
+export type Load = 'open loop' | 'closed loop'
+
 export type Bench = {
   /** The question it answers, with what a figure means. */
   question: string
+  /** Where there is a load at all. */
+  load?: Load
+  /** Whether it keeps two cores busy: then the kernel is timed on both at once. */
+  bothCores?: boolean
   /** Why it cannot run here, or undefined. */
   unavailable?(): string | undefined
   /**
@@ -40,10 +58,11 @@ export function leastInTurns(
   size: Size,
   turns: readonly { calls: number; call: () => void }[],
 ): number[] {
-  const rounds = size === 'small' ? 2 : 25
+  const rounds = size === 'small' ? 2 : 200
   const least = turns.map(() => Number.POSITIVE_INFINITY)
   for (const { calls, call } of turns) for (let i = 0; i < calls; i++) call()
   for (let round = 0; round < rounds; round++) {
+    calibrate()
     for (const [turn, { calls, call }] of turns.entries()) {
       const started = Bun.nanoseconds()
       for (let i = 0; i < calls; i++) call()

@@ -1,140 +1,122 @@
 // `bun bench [NAME …]`: runs the benches, each in a fresh process, holds their figures against the
 // budgets in budgets.toml, and prints a table. Exit code 1 when a budget is broken or an answer is
-// wrong. Budgets of what keeps two cores busy are scaled by the share of two cores there was.
+// wrong. With --compare the figures of another revision are beside them instead, with --profile it
+// is told where the time goes. `saturation` and `account` are by name only.
 
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { styleText } from 'node:util'
 import { Command } from 'commander'
-import { closest } from 'fastest-levenshtein'
-import { z } from 'zod'
-import { parseToml } from '../src/toml.ts'
-import type { Bench, Result, Size } from './bench.ts'
-import { coresShare } from './calibration.ts'
+import { wholeNumber } from '../src/cli/numbers.ts'
+import { ROOT } from '../src/paths.ts'
+import { nearest } from '../src/nearest.ts'
+import { OperatingError, messageOf, usageError } from '../src/errors.ts'
+import { account } from './account.ts'
+import type { Bench, Size } from './bench.ts'
+import { benchNames, runBench } from './bench-process.ts'
+import { type Limit, judge, readBudgets } from './budgets.ts'
+import { compareWith } from './compare.ts'
+import { saturation } from './saturation.ts'
+import { profile } from './profile.ts'
+import { type Report, printReport } from './report.ts'
 
-const FOLDER = import.meta.dir
-const TIMEOUT_MS = 400_000
+type Options = {
+  json: boolean
+  size: Size
+  compare?: string
+  runs: number
+  profile?: string
+}
 
-const budgetFile = z.record(
-  z.string(),
-  z.record(z.string(), z.strictObject({ max: z.number().optional(), min: z.number().optional() })),
+/** What takes long and has no budget: by its name alone. Each returns the exit code. */
+const LONG = new Map<string, (options: Options) => Promise<number>>(
+  Object.entries({
+    account,
+    saturation: async (options: Options) => (await saturation(options), 0),
+  }),
 )
-/** Benches that keep both cores busy. */
-const TWO_CORES = new Set(['broker-pipeline', 'mock-pipeline', 'reasons-pipeline'])
-type Budgets = z.infer<typeof budgetFile>
-
-type Row = {
-  bench: string
-  figure: string
-  value: number
-  unit: string
-  budget: string
-  verdict: 'within' | 'BROKEN' | ''
-}
-
-type Report = {
-  bench: string
-  question: string
-  rows: Row[]
-  checksum: string
-  /** Share of two cores there was, around the run; 1 where it does not matter. */
-  cores: number
-  /** Why it did not run, or what went wrong. */
-  skipped: string
-  error: string
-}
 
 const command = new Command('bench')
   .description('run the benches and hold them against their budgets')
-  .argument('[names...]', 'which ones; all without')
+  .argument('[names...]', 'which ones, all without; or account, saturation')
   .option('--json', 'print one JSON object', false)
   .option('--size <size>', 'large for figures, small to see that they run', 'large')
+  .option('--compare <ref>', 'beside the benches of another revision, in turns')
+  .option('--runs <number>', 'with --compare: runs of each side', wholeNumber(1, 100), 5)
+  .option('--profile <name>', 'where the time of a bench goes, by thread')
   .parse()
-const options = command.opts<{ json: boolean; size: Size }>()
-const known = readdirSync(join(FOLDER, 'benches')).map((file) => file.replace(/\.ts$/, ''))
-const names = command.args.length > 0 ? command.args : known
 
-for (const name of names) {
-  if (known.includes(name)) continue
-  process.stderr.write(`error: there is no bench ${name}; the nearest is ${closest(name, known)}\n`)
-  process.exit(2)
+try {
+  process.exit(await main(command.args, command.opts<Options>()))
+} catch (error) {
+  process.stderr.write(`error: ${messageOf(error)}\n`)
+  process.exit(error instanceof OperatingError && error.kind === 'usage' ? 2 : 1)
 }
-const path = join(FOLDER, 'budgets.toml')
-const budgets = budgetFile.parse(parseToml(readFileSync(path, 'utf8'), path))
-const reports: Report[] = []
-for (const name of names) {
-  const report = await runBench(name, budgets[name] ?? {})
-  reports.push(report)
-  if (!options.json) print(report)
-}
-const ok = reports.every(
-  ({ error, rows }) => error === '' && rows.every(({ verdict }) => verdict !== 'BROKEN'),
-)
-if (options.json) process.stdout.write(`${JSON.stringify({ ok, benches: reports }, null, 2)}\n`)
-else process.stdout.write(ok ? 'all within budget\n' : 'a budget is broken\n')
-process.exit(ok ? 0 : 1)
 
-async function runBench(name: string, limits: Budgets[string]): Promise<Report> {
+/** @returns the exit code */
+async function main(given: readonly string[], options: Options): Promise<number> {
+  if (options.size !== 'large' && options.size !== 'small') {
+    throw usageError('size', `--size is large or small, not ${String(options.size)}`)
+  }
+  const long = given.length === 1 ? LONG.get(given[0]!) : undefined
+  if (long) return long(options)
+  const names = chosen(given)
+  if (options.profile !== undefined) {
+    await profile(chosen([options.profile])[0]!, options)
+    return 0
+  }
+  if (options.compare !== undefined) {
+    return (await compareWith(options.compare, names, options)) ? 0 : 1
+  }
+  const budgets = readBudgets()
+  const reports: Report[] = []
+  for (const name of names) {
+    const report = await runOne(name, options.size, budgets[name] ?? {})
+    reports.push(report)
+    if (!options.json) process.stdout.write(printReport(report))
+  }
+  const ok = reports.every(
+    ({ error, rows }) => error === '' && rows.every(({ verdict }) => verdict !== 'BROKEN'),
+  )
+  if (options.json) process.stdout.write(`${JSON.stringify({ ok, benches: reports }, null, 2)}\n`)
+  else process.stdout.write(ok ? '\nall within budget\n' : '\na budget is broken\n')
+  return ok ? 0 : 1
+}
+
+function chosen(given: readonly string[]): readonly string[] {
+  const known = benchNames(ROOT)
+  const unknown = given.find((name) => !known.includes(name))
+  if (unknown === undefined) return given.length > 0 ? given : known
+  const meant = nearest(unknown, known)
+  const others = meant ? `did you mean ${meant}?` : `there are ${known.join(', ')}`
+  throw usageError('bench', `there is no bench ${unknown}: ${others}`)
+}
+
+async function runOne(
+  name: string,
+  size: Size,
+  limits: Readonly<Record<string, Limit>>,
+): Promise<Report> {
   const { bench } = (await import(`./benches/${name}.ts`)) as { bench: Bench }
-  const report: Report = {
+  const { question, load = '' as const } = bench
+  const report: Omit<Report, 'skipped' | 'error'> = {
     bench: name,
-    question: bench.question,
+    question,
+    load,
     rows: [],
     checksum: '',
-    cores: 1,
-    skipped: '',
-    error: '',
+    kernel: 0,
   }
-  const unavailable = bench.unavailable?.()
-  if (unavailable) return { ...report, skipped: unavailable }
-  const sharesCores = TWO_CORES.has(name) && options.size === 'large'
-  const before = sharesCores ? await coresShare() : 1
-  const process_ = Bun.spawn([process.execPath, join(FOLDER, 'run.ts'), name, options.size], {
-    stdout: 'pipe',
-    stderr: 'pipe',
-    timeout: TIMEOUT_MS,
-  })
-  const [output, errors] = await Promise.all([
-    new Response(process_.stdout).text(),
-    new Response(process_.stderr).text(),
-  ])
-  if ((await process_.exited) !== 0) {
-    return { ...report, error: errors.trim() || `no result within ${TIMEOUT_MS} ms` }
+  const skipped = bench.unavailable?.()
+  if (skipped) return { ...report, skipped, error: '' }
+  try {
+    const { figures, checksum, kernel } = await runBench(ROOT, name, size)
+    // Small runs show that a bench works; their figures mean nothing.
+    const rows = figures.map((figure) =>
+      judge(figure, size === 'small' ? undefined : limits[figure.name], kernel),
+    )
+    const measured = new Set(figures.map((figure) => figure.name))
+    const idle = Object.keys(limits).filter((figure) => !measured.has(figure))
+    const error = size === 'large' && idle.length > 0 ? `budgets of no figure: ${idle.join()}` : ''
+    return { ...report, rows, checksum, kernel, skipped: '', error }
+  } catch (error) {
+    return { ...report, skipped: '', error: messageOf(error) }
   }
-  const cores = Math.min(before, sharesCores ? await coresShare() : 1)
-  const { figures, checksum } = JSON.parse(output) as Result
-  const rows = figures.map((figure) => judge(name, figure, limits[figure.name], cores))
-  return { ...report, rows, checksum, cores }
-}
-
-function judge(
-  bench: string,
-  { name, value, unit }: Result['figures'][number],
-  limit: Budgets[string][string] | undefined,
-  cores: number,
-): Row {
-  const row: Row = { bench, figure: name, value, unit, budget: '', verdict: '' }
-  // Small runs show that a bench works; their figures mean nothing.
-  if (!limit || options.size === 'small') return row
-  // Half the cores: half the rate, and CPU time that counts for half.
-  const scale = unit === 'µs' ? 1 / cores : unit === '/s' ? cores : 1
-  const max = (limit.max ?? Infinity) * scale
-  const min = (limit.min ?? -Infinity) * scale
-  const within = value <= max && value >= min
-  const bound = Number((limit.max === undefined ? min : max).toPrecision(3))
-  const budget = limit.max === undefined ? `at least ${bound}` : `at most ${bound}`
-  return { ...row, budget, verdict: within ? 'within' : 'BROKEN' }
-}
-
-function print(report: Report): void {
-  process.stdout.write(`\n${styleText('bold', report.question)}\n`)
-  if (report.skipped) process.stdout.write(`  skipped: ${report.skipped}\n`)
-  if (report.error) process.stdout.write(`  ${styleText('red', report.error)}\n`)
-  for (const { figure, value, unit, budget, verdict } of report.rows) {
-    const cells = [figure.padEnd(38), `${value} ${unit}`.padEnd(16), budget.padEnd(18), verdict]
-    const line = `  ${cells.join('')}`.trimEnd()
-    process.stdout.write(`${verdict === 'BROKEN' ? styleText('red', line) : line}\n`)
-  }
-  if (report.checksum)
-    process.stdout.write(`  ${styleText('dim', `checksum ${report.checksum}`)}\n`)
 }

@@ -14,6 +14,7 @@ const needBroker = new Set([
   'broker-pipeline',
   'hand-over',
   'latency',
+  'lone',
   'many-partitions',
   'memory',
   'monitor-page',
@@ -37,7 +38,7 @@ describe('benches', () => {
       expect({ code: await run.exited, err }).toEqual({ code: 0, err: '' })
       const { figures, checksum } = JSON.parse(out) as Result
       expect(figures.length).toBeGreaterThan(0)
-      for (const { value } of figures) expect(value).toBeGreaterThanOrEqual(0)
+      expect(figures.filter(({ value }) => !Number.isFinite(value))).toEqual([])
       expect(checksum).not.toBe('')
     })
   }

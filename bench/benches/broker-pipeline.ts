@@ -6,12 +6,15 @@ import { KafkaCluster } from '../../test/support/kafka.ts'
 import type { WorkerProcess } from '../../test/support/worker-process.ts'
 import { type Bench, check, figure } from '../bench.ts'
 import { checkDecisions, preload, startBroker, startWorker } from '../support/broker.ts'
+import { type Cpu, cpuFigures, cpuOf } from '../support/cpu.ts'
 
 const PARTITIONS = 2
 const STAGES = ['fetch', 'gather', 'decide', 'produce', 'commit'] as const
 
 export const bench: Bench = {
   question: 'broker-pipeline: exactly-once on a real broker, µs of CPU a decision',
+  load: 'closed loop',
+  bothCores: true,
   unavailable: () => KafkaCluster.unavailable(),
   async run(size) {
     const count = size === 'small' ? 20_000 : 1_000_000
@@ -31,10 +34,10 @@ export const bench: Bench = {
     const seconds = (after.atMs - before.atMs) / 1000
     return {
       figures: [
-        figure('CPU a decision', per(after.cpu - before.cpu), 'µs'),
+        ...cpuFigures(before.cpu, after.cpu, decided),
         figure('decisions a second', decided / seconds, '/s'),
         figure('first decision after assignment', firstMs, 'ms'),
-        figure('peak resident memory', after.memory / 1e6, 'MB'),
+        figure('peak resident memory', after.memory, 'MB'),
         figure("broker's CPU a decision", per(after.broker - before.broker), 'µs'),
         ...STAGES.map((stage) =>
           figure(`time in ${stage}`, per(after.stages[stage]! - before.stages[stage]!), 'µs'),
@@ -48,7 +51,7 @@ export const bench: Bench = {
 type Snapshot = {
   atMs: number
   records: number
-  cpu: number
+  cpu: Cpu
   broker: number
   memory: number
   stages: Record<string, number>
@@ -68,9 +71,9 @@ async function snapshot(worker: WorkerProcess, cluster: KafkaCluster): Promise<S
   return {
     atMs,
     records: value('loan_records_total'),
-    cpu: value('process_cpu_seconds_total'),
+    cpu: cpuOf(worker.pid),
     broker: cluster.cpuSeconds(),
-    memory: worker.peakMemoryBytes(),
+    memory: worker.peakMegabytes(),
     stages: Object.fromEntries(stages),
   }
 }

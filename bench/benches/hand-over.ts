@@ -25,6 +25,7 @@ const SETTLE_MS_MAX = 60_000
 
 export const bench: Bench = {
   question: 'hand-over: how long a partition has no decision when its worker goes',
+  load: 'open loop',
   unavailable: () => KafkaCluster.unavailable(),
   async run(size) {
     await using cluster = await startBroker(PARTITIONS)

@@ -1,140 +1,64 @@
-// How long from the moment an application was to be sent until its decision is readable by another
-// process, at least once, open loop? 1,000 applications a second on a fixed schedule; latency runs
-// from the intended time, so a stall counts for all that had to wait. Beside it the bare two hops:
-// the same bytes consumed and produced without deciding, in the same run, in turn.
+// How long from the moment an application was to be sent until its decision can be read by a
+// read_committed consumer? Open loop: 20,000 a second on a fixed schedule for a minute, sender,
+// worker and reader in processes of their own, latency from the intended time, so a stall counts
+// for all that had to wait. At least once and exactly-once (transactions of 20 ms), each over the
+// bare two hops, where the same bytes are passed on undecided, in the same run.
+//
+// `from the first second` counts all, from the moment the worker was ready; `warm` leaves out what
+// was due in the first five seconds.
 
 import { KafkaCluster } from '../../test/support/kafka.ts'
-import { Producer } from '../../src/rdkafka/producer.ts'
-import { RecordReader } from '../../src/rdkafka/record-reader.ts'
-import { ROOT } from '../../src/paths.ts'
-import { type Bench, check, figure } from '../bench.ts'
-import {
-  APPLICATIONS,
-  DECISIONS,
-  NumberedApplications,
-  startBroker,
-  startWorker,
-} from '../support/broker.ts'
+import { type Bench, type Figure, figure } from '../bench.ts'
+import type { Percentiles } from '../load/latencies.ts'
+import { type Load, LoadRuns } from '../load/run.ts'
+import { startBroker } from '../support/broker.ts'
 
 const PARTITIONS = 2
-const RATE = 1000
-const TURNS = 3
+const RATE = 20_000
+const SECONDS = 60
 
 export const bench: Bench = {
-  question: 'latency: at-least-once at 1,000/s, ms from intended send to readable decision',
+  question: 'latency: open loop at 20,000/s, ms from the intended send to a readable decision',
+  load: 'open loop',
+  bothCores: true,
   unavailable: () => KafkaCluster.unavailable(),
   async run(size) {
-    const count = size === 'small' ? 500 : 20_000
+    const load: Load =
+      size === 'small'
+        ? { rate: 2000, count: 1000, warmUpMs: 100 }
+        : { rate: RATE, count: RATE * SECONDS, warmUpMs: 5000 }
     await using cluster = await startBroker(PARTITIONS)
-    const load = new Load(cluster.bootstrapServers)
-    const bare: number[][] = []
-    const deciding: number[][] = []
-    for (let turn = 0; turn < (size === 'small' ? 1 : TURNS); turn++) {
-      bare.push(await throughRelay(cluster, load, count))
-      deciding.push(await throughWorker(cluster, load, count, `latency-${turn}`))
-    }
-    load.close()
-    const median = (turns: number[][], percent: number) =>
-      middle(turns.map((latencies) => percentile(latencies, percent)))
-    const figures = [50, 99].flatMap((percent) => {
-      const two = median(bare, percent)
-      const all = median(deciding, percent)
-      return [
-        figure(`bare two hops p${percent}`, two, 'ms'),
-        figure(`with decision p${percent}`, all, 'ms'),
-        figure(`ratio p${percent}`, all / two, ''),
-      ]
+    const runs = new LoadRuns(cluster, PARTITIONS)
+    if (size === 'large') await runs.warmUp(load.rate)
+    const bare = await runs.throughRelay(load)
+    const least = await runs.throughWorker(load, 'latency-at-least-once', {
+      delivery: 'at-least-once',
     })
-    return { figures, checksum: String(count * 2 * bare.length) }
+    const exactly = await runs.throughWorker(load, 'latency-exactly-once', {
+      'commit.interval.ms': 20,
+    })
+    const all = { bare, 'at-least-once': least, 'exactly-once': exactly }
+    return {
+      figures: [
+        figure('at-least-once over bare: p50', least.all.p50 / bare.all.p50, 'times'),
+        figure('at-least-once over bare: p99', least.all.p99 / bare.all.p99, 'times'),
+        figure('exactly-once over bare: p50', exactly.all.p50 - bare.all.p50, 'ms more'),
+        figure('exactly-once over bare: p99', exactly.all.p99 / bare.all.p99, 'times'),
+        ...Object.entries(all).flatMap(([name, { all: from, warm }]) => [
+          ...figuresOf(`${name}, from the first second`, from),
+          ...figuresOf(`${name}, warm`, warm),
+        ]),
+        // What measuring took of the machine, and how late the schedule was kept.
+        figure('sender: late p99', exactly.sender.late.p99, 'ms'),
+        figure('sender: CPU an application', exactly.sender.cpuMicrosecondsEach, 'µs'),
+        figure('reader: CPU a decision', exactly.cpuMicrosecondsEach, 'µs'),
+      ],
+      checksum: `${bare.bytes}/${least.bytes}/${exactly.bytes}`,
+    }
   },
 }
 
-async function throughRelay(cluster: KafkaCluster, load: Load, count: number): Promise<number[]> {
-  const args = ['bench/support/relay.ts', cluster.bootstrapServers, String(PARTITIONS)]
-  const relay = Bun.spawn([process.execPath, ...args], {
-    cwd: ROOT,
-    stdout: 'pipe',
-    stderr: 'inherit',
-  })
-  const reader = relay.stdout.getReader()
-  await reader.read()
-  const latencies = await load.run(count)
-  relay.kill('SIGKILL')
-  await relay.exited
-  return latencies
-}
-
-async function throughWorker(
-  cluster: KafkaCluster,
-  load: Load,
-  count: number,
-  group: string,
-): Promise<number[]> {
-  const settings = { delivery: 'at-least-once', 'auto.offset.reset': 'latest' }
-  await using worker = startWorker(cluster, group, settings)
-  await worker.ready()
-  // From the first second after the assignment: only until the partitions have a position.
-  await worker.caughtUp(PARTITIONS)
-  const latencies = await load.run(count)
-  check((await worker.metric('loan_dead_letters_total')) === 0, 'no dead letters')
-  check((await worker.stop()) === 0, 'the worker stops in order')
-  return latencies
-}
-
-/** Sends on schedule and reads what comes out, in one thread that sleeps in librdkafka. */
-class Load {
-  private readonly producer: Producer
-  private readonly reader: RecordReader
-  private readonly applications = new NumberedApplications()
-  private sent = 0
-
-  constructor(bootstrapServers: string) {
-    const properties = { 'bootstrap.servers': bootstrapServers, 'socket.nagle.disable': 'true' }
-    this.producer = new Producer({ ...properties, 'linger.ms': '0' })
-    this.producer.metadata(APPLICATIONS, 10_000)
-    const all = Array.from({ length: PARTITIONS }, (_, i) => i)
-    const committed = { ...properties, 'isolation.level': 'read_committed' }
-    this.reader = new RecordReader(committed, DECISIONS, all, 'latest')
-    while (this.reader.ended.size < PARTITIONS) this.reader.read(100)
-  }
-
-  /** @returns latencies in milliseconds, one a record */
-  async run(count: number): Promise<number[]> {
-    const { producer, reader, applications } = this
-    const first = this.sent
-    const latencies: number[] = []
-    const startMs = performance.now() + 10
-    const dueMs = (i: number) => startMs + ((i - first) * 1000) / RATE
-    const deadline = startMs + (count / RATE) * 1000 + 20_000
-    while (latencies.length < count) {
-      check(performance.now() < deadline, `${latencies.length} of ${count} came out in time`)
-      while (this.sent - first < count && dueMs(this.sent) <= performance.now()) {
-        const value = applications.value(this.sent)
-        const key = applications.key(value)
-        check(producer.produce(APPLICATIONS, this.sent % PARTITIONS, key, value), 'room to send')
-        this.sent++
-      }
-      for (const { key } of reader.read(1)) {
-        // The number is in the id's first eight digits.
-        const i = Number.parseInt(new TextDecoder().decode(key!.subarray(0, 8)), 16)
-        latencies.push(performance.now() - dueMs(i))
-      }
-    }
-    return latencies
-  }
-
-  close(): void {
-    this.producer.destroy()
-    this.reader[Symbol.dispose]()
-  }
-}
-
-/** Nearest-rank percentile. */
-function percentile(values: readonly number[], percent: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.ceil((percent / 100) * sorted.length) - 1)]!
-}
-
-function middle(values: readonly number[]): number {
-  return percentile(values, 50)
+function figuresOf(name: string, { p50, p90, p99, p999, max }: Percentiles): Figure[] {
+  const all = { p50, p90, p99, 'p99.9': p999, max }
+  return Object.entries(all).map(([what, ms]) => figure(`${name}: ${what}`, ms, 'ms'))
 }

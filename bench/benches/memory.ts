@@ -1,7 +1,6 @@
 // How much memory does a worker process with 4 partitions take, and does it grow? 10,000,000
 // applications preloaded, exactly-once; resident memory is read every 100 ms.
 
-import { readFileSync } from 'node:fs'
 import { KafkaCluster } from '../../test/support/kafka.ts'
 import { type Bench, check, figure } from '../bench.ts'
 import { preload, startBroker, startWorker } from '../support/broker.ts'
@@ -10,6 +9,7 @@ const PARTITIONS = 4
 
 export const bench: Bench = {
   question: 'memory: 4 partitions over 10,000,000 records, resident MB',
+  load: 'closed loop',
   unavailable: () => KafkaCluster.unavailable(),
   async run(size) {
     const count = size === 'small' ? 40_000 : 10_000_000
@@ -23,9 +23,9 @@ export const bench: Bench = {
       check(performance.now() < deadline, `${records} of ${count} records in time`)
       await Bun.sleep(100)
       records = await worker.metric('loan_records_total')
-      samples.push({ records, megabytes: residentMegabytes(worker.pid) })
+      samples.push({ records, megabytes: worker.residentMegabytes() })
     }
-    const peak = worker.peakMemoryBytes() / 1e6
+    const peak = worker.peakMegabytes()
     check((await worker.stop()) === 0, 'the worker stops in order')
     const early = meanBetween(samples, 0.1 * count, 0.4 * count)
     const late = meanBetween(samples, 0.7 * count, count)
@@ -39,11 +39,6 @@ export const bench: Bench = {
       checksum: String(records),
     }
   },
-}
-
-function residentMegabytes(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  return (Number(/VmRSS:\s+(\d+) kB/.exec(status)![1]) * 1024) / 1e6
 }
 
 function meanBetween(

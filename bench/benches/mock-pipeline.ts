@@ -5,9 +5,12 @@
 import { ROOT } from '../../src/paths.ts'
 import type { DemoSummary } from '../../src/demo/demo.ts'
 import { type Bench, check, figure } from '../bench.ts'
+import { cpuFigures } from '../support/cpu.ts'
 
 export const bench: Bench = {
   question: 'mock-pipeline: the demo on embedded brokers, decisions a second',
+  load: 'closed loop',
+  bothCores: true,
   async run(size) {
     const count = size === 'small' ? 5000 : 500_000
     const args = ['src/main.ts', 'demo', '--applications', String(count), '--rate', '0', '--json']
@@ -17,9 +20,13 @@ export const bench: Bench = {
     const { applications, approved, rejected, referred, seconds, latency_ms } = summary
     check(applications === count, `${applications} decisions for ${count} applications`)
     check(approved + rejected + referred === count, 'the outcomes add up')
+    const { user, system } = demo.resourceUsage()!.cpuTime
+    const cpu = { user: Number(user) / 1e6, system: Number(system) / 1e6 }
     return {
       figures: [
         figure('decisions a second', applications / seconds, '/s'),
+        // Of everything, the embedded brokers and the start included.
+        ...cpuFigures({ user: 0, system: 0 }, cpu, applications),
         figure('latency p50', latency_ms.p50, 'ms'),
         figure('latency p99', latency_ms.p99, 'ms'),
       ],

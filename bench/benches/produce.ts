@@ -10,6 +10,7 @@ import { RecordReader } from '../../src/rdkafka/record-reader.ts'
 import { Engine } from '../../src/scorer/engine.ts'
 import { loadModule } from '../../src/scorer/module.ts'
 import { MODULE_PATH } from '../../src/paths.ts'
+import { fill } from '../../test/support/fill.ts'
 import { type Bench, check, figure, fnv1a } from '../bench.ts'
 import { BATCH_RECORDS, benchProgram, encodedApplications } from '../support/engine.ts'
 
@@ -52,13 +53,7 @@ function decidedEngine(): Engine {
   const records = encodedApplications(BATCH_RECORDS, program)
   const size = { records: BATCH_RECORDS, inputBytes: 1024 * 1024 }
   const engine = new Engine(loadModule(MODULE_PATH), program, size, addressOf)
-  let at = engine.inputAt
-  for (const [i, record] of records.entries()) {
-    engine.u8.set(record, at)
-    engine.u32[(engine.spansAt >> 2) + i * 2] = at
-    engine.u32[(engine.spansAt >> 2) + i * 2 + 1] = record.length
-    at += record.length
-  }
+  fill(engine, records)
   engine.decide(BATCH_RECORDS)
   return engine
 }

@@ -10,6 +10,7 @@ import { KafkaCluster } from '../../test/support/kafka.ts'
 import type { WorkerProcess } from '../../test/support/worker-process.ts'
 import { type Bench, check, figure } from '../bench.ts'
 import { checkDecisions, preload, startBroker, startWorker } from '../support/broker.ts'
+import { cpuFigures, cpuOf } from '../support/cpu.ts'
 import { explainedArtefact, explainedProgram } from '../support/reasons.ts'
 
 const PARTITIONS = 2
@@ -17,6 +18,8 @@ const PARTITIONS = 2
 export const bench: Bench = {
   question:
     'reasons-pipeline: exactly-once with reasons for half of the stream, decisions a second',
+  load: 'closed loop',
+  bothCores: true,
   unavailable: () => KafkaCluster.unavailable(),
   async run(size) {
     const count = size === 'small' ? 5_000 : 500_000
@@ -41,7 +44,7 @@ export const bench: Bench = {
       return {
         figures: [
           figure('decisions a second', decided / seconds, '/s'),
-          figure('CPU a decision', ((after.cpu - before.cpu) / decided) * 1e6, 'µs'),
+          ...cpuFigures(before.cpu, after.cpu, decided),
           figure('not approved', shareOf(after.records - after.approved), '%'),
           figure('reasons of scores', (100 * after.reasons) / after.records, 'of 100'),
         ],
@@ -63,7 +66,7 @@ async function snapshot(worker: WorkerProcess) {
       .reduce((total, line) => total + Number(line.slice(line.lastIndexOf(' '))), 0)
   return {
     atMs,
-    cpu: sum('process_cpu_seconds_total '),
+    cpu: cpuOf(worker.pid),
     records: sum('loan_records_total '),
     approved: sum('loan_decisions_total{decision="approved"}'),
     reasons: sum('loan_score_reasons_total{'),

@@ -1,7 +1,9 @@
 // How long does the whole path in WebAssembly take, decode to encode, in one call?
 
+import { memoryUsage } from 'bun:jsc'
 import { RESULT_OUTPUT_BYTES } from '../../assembly/layout.ts'
 import { type Bench, check, figure, fnv1a, leastNanoseconds } from '../bench.ts'
+import type { Engine } from '../../src/scorer/engine.ts'
 import { BATCH_RECORDS, callsFor, filledEngine } from '../support/engine.ts'
 
 export const bench: Bench = {
@@ -25,6 +27,18 @@ export const bench: Bench = {
       const ns = leastNanoseconds(size, callsFor(n), () => engine.decide(n)) / n
       return figure(n === 1 ? 'one record' : `batch of ${n}`, ns / 1000, 'µs')
     })
+    figures.push(figure('JavaScript allocated a record', allocatedEach(engine), 'bytes'))
+    figures.push(figure('memory of an engine', engine.memory.buffer.byteLength / 1e6, 'MB'))
     return { figures, checksum: String(whole) }
   },
+}
+
+const ALLOCATING_CALLS = 4000
+
+/** How much the process grows by over many calls, none of which should allocate. */
+function allocatedEach(engine: Engine): number {
+  Bun.gc(true)
+  const before = memoryUsage().current
+  for (let i = 0; i < ALLOCATING_CALLS; i++) engine.decide(64)
+  return Math.max(0, memoryUsage().current - before) / (ALLOCATING_CALLS * 64)
 }

@@ -3,7 +3,7 @@
 // exactly one outcome for each application. Exit code 1 when one of them does not hold, 3 when there
 // is no Kafka to run it on.
 
-import { readFileSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { Command } from 'commander'
 import { linearRegression, linearRegressionLine, mean } from 'simple-statistics'
 import { positive, wholeNumber } from '../../src/cli/numbers.ts'
@@ -76,11 +76,10 @@ async function soak(): Promise<number> {
 }
 
 function sample(worker: WorkerProcess, passedMs: number): Sample {
-  const status = readFileSync(`/proc/${worker.pid}/status`, 'utf8')
   return {
     hours: passedMs / 3_600_000,
-    megabytes: (Number(/VmRSS:\s+(\d+) kB/.exec(status)![1]) * 1024) / 1e6,
-    threads: Number(/Threads:\s+(\d+)/.exec(status)![1]),
+    megabytes: worker.residentMegabytes(),
+    threads: worker.threads(),
     handles: readdirSync(`/proc/${worker.pid}/fd`).length,
   }
 }

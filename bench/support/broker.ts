@@ -19,11 +19,11 @@ export const APPLICATIONS = 'loan_applications'
 export const DECISIONS = 'loan_decisions'
 export const DEAD_LETTERS = 'loan_applications.dlq'
 
-/** Distinct applications; ids differ in every record. */
-const DISTINCT = 20_000
+/** Distinct applications, a multiple of 64; ids differ in every record. */
+export const DISTINCT = 19_200
 /** Where the id's 36 characters start: marker and fingerprint, then the id's length. */
-const ID_AT = 11
-const ID_BYTES = 36
+export const ID_AT = 11
+export const ID_BYTES = 36
 
 /** @param config  of the topics, by Kafka's names */
 export async function startBroker(

@@ -13,6 +13,7 @@ import {
   makeProgram,
 } from '../../src/scorer/program.ts'
 import { warmUp } from '../../src/scorer/warm-up.ts'
+import { fill } from '../../test/support/fill.ts'
 import { check } from '../bench.ts'
 
 /** The size the speed figures speak of. */
@@ -51,13 +52,7 @@ export function engineWith(program: Program, records: readonly Uint8Array[]): En
   const engine = new Engine(module, program, { records: records.length, inputBytes })
   engine.setPartition('loan_applications', 1)
   engine.setFirstOffset(1_000_000n)
-  let at = engine.inputAt
-  for (const [i, record] of records.entries()) {
-    engine.u8.set(record, at)
-    engine.u32[(engine.spansAt >> 2) + i * 2] = at
-    engine.u32[(engine.spansAt >> 2) + i * 2 + 1] = record.length
-    at += record.length
-  }
+  fill(engine, records)
   engine.decide(records.length)
   check(engine.u32[engine.resultAt >> 2] === records.length, 'every application is decided')
   return engine
@@ -77,7 +72,7 @@ export function applicationRows(width: number, batches = 1): Float64Array {
   return rows
 }
 
-/** Calls a round so that each takes a few milliseconds, whatever the batch. */
+/** Calls a round so that each takes a millisecond or so: short enough to find the core undisturbed. */
 export function callsFor(records: number): number {
-  return Math.max(4, Math.ceil(20_000 / records))
+  return Math.max(2, Math.ceil(2500 / records))
 }

@@ -10,6 +10,7 @@ import { Engine } from '../../src/scorer/engine.ts'
 import { loadModule } from '../../src/scorer/module.ts'
 import { type Program, loadParts, makeProgram } from '../../src/scorer/program.ts'
 import { warmUp } from '../../src/scorer/warm-up.ts'
+import { fill } from '../../test/support/fill.ts'
 import { check } from '../bench.ts'
 import { BATCH_RECORDS, encodedApplications } from './engine.ts'
 
@@ -61,13 +62,7 @@ export function explainedEngine(references: number): Explained {
   const records = encodedApplications(BATCH_RECORDS, program)
   const inputBytes = records.reduce((sum, record) => sum + record.length, 0)
   const engine = new Engine(module, program, { records: BATCH_RECORDS, inputBytes })
-  let at = engine.inputAt
-  for (const [i, record] of records.entries()) {
-    engine.u8.set(record, at)
-    engine.u32[(engine.spansAt >> 2) + i * 2] = at
-    engine.u32[(engine.spansAt >> 2) + i * 2 + 1] = record.length
-    at += record.length
-  }
+  fill(engine, records)
   engine.decide(BATCH_RECORDS)
   const owing = records.flatMap((_, i) => (engine.scoreReasons(i).length > 0 ? [i] : []))
   return { engine, forest, mean: engine.referenceMargin, reference, owing }

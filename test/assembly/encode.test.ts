@@ -33,7 +33,6 @@ import {
   decisionSchema,
   draws,
   engineOf,
-  fill,
   messagesOf,
   neighbour,
   policyOf,
@@ -47,6 +46,7 @@ import {
   wasmModule,
   withHeader,
 } from '../support/engine.ts'
+import { fill } from '../support/fill.ts'
 import { RecordMaker, avscType } from './random-records.ts'
 import { type Outcome, applyPolicy, scoreOf } from './reference-policy.ts'
 

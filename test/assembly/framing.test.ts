@@ -28,7 +28,6 @@ import {
   decode,
   engineOf,
   faultOf,
-  fill,
   programOf,
   randomFrom,
   registered,
@@ -37,6 +36,7 @@ import {
   statusOf,
   withHeader,
 } from '../support/engine.ts'
+import { fill } from '../support/fill.ts'
 
 const application = (...fields: Json[]) => ({
   type: 'record',

@@ -38,7 +38,6 @@ import {
   engineOf,
   faultOf,
   fieldOf,
-  fill,
   idOf,
   programOf,
   randomFrom,
@@ -47,6 +46,7 @@ import {
   statusOf,
   withHeader,
 } from '../support/engine.ts'
+import { fill } from '../support/fill.ts'
 import { damaged } from './damage.ts'
 import { RecordMaker, avscType, numberOf, sameRow } from './random-records.ts'
 import { referenceDecode } from './reference-decoder.ts'

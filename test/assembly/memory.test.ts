@@ -21,7 +21,6 @@ import {
   contextValue,
   draws,
   engineOf,
-  fill,
   messagesOf,
   policyOf,
   programOf,
@@ -30,6 +29,7 @@ import {
   schemaVersion,
   withHeader,
 } from '../support/engine.ts'
+import { fill } from '../support/fill.ts'
 import { ForestMaker } from './random-forest.ts'
 import { RecordMaker } from './random-records.ts'
 

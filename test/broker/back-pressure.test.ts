@@ -2,7 +2,6 @@
 // is lost, and it goes on by itself once they take more.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
 import { BUILD } from '../../src/paths.ts'
 import { libraryPath, openLibrary } from '../../src/rdkafka/library.ts'
 import { type Input, TOPICS, makeInputs, readTopic, send } from '../support/applications.ts'
@@ -74,11 +73,10 @@ describe.skipIf(unavailable !== undefined)(
     }
 
     /** Mean resident megabytes over some seconds. */
-    async function residentMegabytes(worker: WorkerProcess, seconds: number): Promise<number> {
+    async function meanMegabytes(worker: WorkerProcess, seconds: number): Promise<number> {
       let sum = 0
       for (let i = 0; i < seconds * 10; i++) {
-        const status = readFileSync(`/proc/${worker.pid}/status`, 'utf8')
-        sum += (Number(/VmRSS:\s+(\d+) kB/.exec(status)![1]) * 1024) / 1e6
+        sum += worker.residentMegabytes()
         await Bun.sleep(100)
       }
       return sum / (seconds * 10)
@@ -92,9 +90,9 @@ describe.skipIf(unavailable !== undefined)(
       send(cluster.bootstrapServers, inputs, topics.applications)
       await using worker = startWorker(topics, cluster, { 'producer.client.id': 'throttled' })
       await worker.reaches('loan_records_total', 2000, 60_000)
-      const early = await residentMegabytes(worker, 6)
+      const early = await meanMegabytes(worker, 6)
       await Bun.sleep(4000)
-      const late = await residentMegabytes(worker, 6)
+      const late = await meanMegabytes(worker, 6)
       const decided = await worker.metric('loan_records_total')
       expect(decided).toBeLessThan(inputs.length / 2)
       expect(late / early).toBeLessThan(1.1)
@@ -114,9 +112,9 @@ describe.skipIf(unavailable !== undefined)(
       await using worker = startWorker(topics, three, { 'broker.timeout.ms': 8000 })
       // librdkafka sends them again and again, until the commit's time is over.
       await worker.logged('Failed to flush all outstanding messages', 90_000)
-      const early = await residentMegabytes(worker, 4)
+      const early = await meanMegabytes(worker, 4)
       await Bun.sleep(8000)
-      const late = await residentMegabytes(worker, 4)
+      const late = await meanMegabytes(worker, 4)
       expect(late / early).toBeLessThan(1.1)
       expect(await worker.metric('loan_records_total')).toBe(0)
       await three.restart(3)

@@ -12,7 +12,8 @@ import { statusOf } from '../../src/supervisor/progress.ts'
 import { addressOf } from '../../src/rdkafka/memory.ts'
 import { Engine } from '../../src/scorer/engine.ts'
 import { makeInputs } from '../support/applications.ts'
-import { fill, shippedProgram, wasmModule } from '../support/engine.ts'
+import { shippedProgram, wasmModule } from '../support/engine.ts'
+import { fill } from '../support/fill.ts'
 import { DecisionDecoder } from '../../src/decisions.ts'
 
 const memory = Uint8Array.from({ length: 4096 }, (_, i) => i % 251)

@@ -15,11 +15,11 @@ import { sampleRecord } from '../../src/scorer/warm-up.ts'
 import {
   applicationSchema,
   engineOf,
-  fill,
   resultOf,
   shippedArtefact,
   shippedProgram,
 } from '../support/engine.ts'
+import { fill } from '../support/fill.ts'
 
 const RECORDS = 5
 

@@ -35,7 +35,6 @@ import {
   artefactOf,
   draws,
   engineOf,
-  fill,
   messagesOf,
   policyOf,
   programOf,
@@ -47,6 +46,7 @@ import {
   statusOf,
   wasmModule,
 } from '../support/engine.ts'
+import { fill } from '../support/fill.ts'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 

@@ -17,7 +17,6 @@ import {
   artefactOf,
   decisionSchema,
   engineOf,
-  fill,
   marginOf,
   messagesAt,
   messagesOf,
@@ -27,6 +26,7 @@ import {
   shippedArtefact,
   shippedProgram,
 } from '../support/engine.ts'
+import { fill } from '../support/fill.ts'
 import { catalogueFor } from '../support/reasons.ts'
 
 const decoder = new DecisionDecoder(decisionSchema)

@@ -19,7 +19,6 @@ import { cli } from '../support/cli.ts'
 import {
   applicationSchema,
   engineOf,
-  fill,
   marginOf,
   neighbour,
   policyOf,
@@ -30,6 +29,7 @@ import {
   shippedArtefact,
   wasmModule,
 } from '../support/engine.ts'
+import { fill } from '../support/fill.ts'
 
 setDefaultTimeout(60_000)
 

@@ -35,6 +35,7 @@ import {
   loadProgram,
   makeProgram,
 } from '../../src/scorer/program.ts'
+import { fill } from './fill.ts'
 
 // Nothing here is a statement about time: the machine may be busy.
 setDefaultTimeout(120_000)
@@ -193,18 +194,6 @@ export function withHeader(version: SchemaVersion, body: Uint8Array): Uint8Array
   bytes.set(header)
   bytes.set(body, header.length)
   return bytes
-}
-
-/** Lays the records into the engine's input one behind the other, without a gap. */
-export function fill(engine: Engine, records: readonly Uint8Array[]): void {
-  let at = engine.inputAt
-  for (const [i, record] of records.entries()) {
-    engine.u8.set(record, at)
-    engine.u32[engine.spansAt / 4 + i * 2] = at
-    engine.u32[engine.spansAt / 4 + i * 2 + 1] = record.length
-    at += record.length
-  }
-  if (at > engine.inputAt + engine.size.inputBytes) throw new Error('the records do not fit')
 }
 
 /** Fills and decodes; returns each record's status. */

@@ -8,7 +8,8 @@ import { addressOf } from '../../src/rdkafka/memory.ts'
 import { Engine } from '../../src/scorer/engine.ts'
 import type { PartitionStatus, Status } from '../../src/status.ts'
 import { makeInputs } from './applications.ts'
-import { fill, shippedProgram, wasmModule } from './engine.ts'
+import { shippedProgram, wasmModule } from './engine.ts'
+import { fill } from './fill.ts'
 
 const BATCHES = 64
 let made: Uint8Array[] | undefined

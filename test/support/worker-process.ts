@@ -37,7 +37,7 @@ export class WorkerProcess implements AsyncDisposable {
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
-      env: { PATH: process.env['PATH'] },
+      env: { PATH: process.env['PATH'], ...profilersEnvironment() },
     })
     this.reading = Promise.all([
       this.read(this.process.stderr, (text) => (this.log += text)),
@@ -116,10 +116,25 @@ export class WorkerProcess implements AsyncDisposable {
     await this.until(isCaughtUp, 'all partitions to catch up', timeoutMs)
   }
 
-  /** Most resident memory so far. Linux only. */
-  peakMemoryBytes(): number {
+  /** Resident memory now, in megabytes of a million bytes. Linux only. */
+  residentMegabytes(): number {
+    return this.statusNumber('VmRSS') * 1.024e-3
+  }
+
+  /** The most that it was so far. */
+  peakMegabytes(): number {
+    return this.statusNumber('VmHWM') * 1.024e-3
+  }
+
+  /** Threads now. Linux only. */
+  threads(): number {
+    return this.statusNumber('Threads')
+  }
+
+  /** A number of the kernel's status of the process; memory is in KiB. */
+  private statusNumber(name: string): number {
     const status = readFileSync(`/proc/${this.pid}/status`, 'utf8')
-    return Number(/VmHWM:\s+(\d+) kB/.exec(status)![1]) * 1024
+    return Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)![1])
   }
 
   /** Waits for the process's end and returns its exit code. */
@@ -154,4 +169,11 @@ export class WorkerProcess implements AsyncDisposable {
     if (this.process.exitCode === null) this.process.kill('SIGKILL')
     await this.process.exited
   }
+}
+
+/** What `bun bench --profile` tells JavaScriptCore, for the workers too. */
+function profilersEnvironment() {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => name.startsWith('BUN_JSC_')),
+  )
 }

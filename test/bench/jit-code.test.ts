@@ -1,0 +1,73 @@
+// The names of machine code, from dumps laid out as the jitdump specification of Linux has them.
+
+import { expect, test } from 'bun:test'
+import { JitCode } from '../../bench/jit-code.ts'
+
+const PID = 4711
+
+/** magic, version, total_size, elf_mach, pad1, pid, timestamp, flags */
+function header(): Buffer {
+  const bytes = Buffer.alloc(40)
+  bytes.writeUInt32LE(0x4a695444, 0)
+  bytes.writeUInt32LE(1, 4)
+  bytes.writeUInt32LE(40, 8)
+  bytes.writeUInt32LE(PID, 20)
+  return bytes
+}
+
+/** id, total_size, timestamp, then what a record of its kind holds */
+function record(id: number, content: Buffer): Buffer {
+  const prefix = Buffer.alloc(16)
+  prefix.writeUInt32LE(id, 0)
+  prefix.writeUInt32LE(16 + content.length, 4)
+  return Buffer.concat([prefix, content])
+}
+
+/** JIT_CODE_LOAD: pid, tid, vma, code_addr, code_size, code_index, name, code */
+function load(name: string, address: bigint, size: number): Buffer {
+  const fields = Buffer.alloc(40)
+  fields.writeUInt32LE(PID, 0)
+  fields.writeUInt32LE(PID + 1, 4)
+  fields.writeBigUInt64LE(address, 8)
+  fields.writeBigUInt64LE(address, 16)
+  fields.writeBigUInt64LE(BigInt(size), 24)
+  return record(0, Buffer.concat([fields, Buffer.from(`${name}\0`), Buffer.alloc(size, 0x90)]))
+}
+
+const DEBUG_INFO = record(2, Buffer.alloc(32, 7))
+
+function codeOf(...parts: Buffer[]): JitCode {
+  const code = new JitCode()
+  code.read(Buffer.concat([header(), ...parts]))
+  return code
+}
+
+test('an address has the name of the code it lies in', () => {
+  const code = codeOf(load('later', 0x7000n, 64), DEBUG_INFO, load('decide', 0x5000n, 32))
+  expect([...code.pids]).toEqual([PID])
+  expect(code.nameAt(PID, 0x5000n)).toBe('decide')
+  expect(code.nameAt(PID, 0x501fn)).toBe('decide')
+  expect(code.nameAt(PID, 0x5020n)).toBeUndefined()
+  expect(code.nameAt(PID, 0x4fffn)).toBeUndefined()
+  expect(code.nameAt(PID, 0x703fn)).toBe('later')
+  expect(code.nameAt(PID + 1, 0x5000n)).toBeUndefined()
+})
+
+test('where memory was used again, the newest counts', () => {
+  const code = codeOf(load('before', 0x5000n, 32), load('after', 0x5000n, 32))
+  expect(code.nameAt(PID, 0x5010n)).toBe('after')
+})
+
+test('of a dump that was cut off, what is whole counts', () => {
+  const whole = Buffer.concat([header(), load('first', 0x5000n, 8), load('last', 0x6000n, 8)])
+  const code = new JitCode()
+  code.read(whole.subarray(0, whole.length - 1))
+  expect(code.nameAt(PID, 0x5000n)).toBe('first')
+  expect(code.nameAt(PID, 0x6000n)).toBeUndefined()
+})
+
+test('what is no dump adds nothing', () => {
+  const code = new JitCode()
+  code.read(Buffer.from('#!/bin/sh, and then some more text'))
+  expect(code.pids.size).toBe(0)
+})
