@@ -2,11 +2,12 @@
 // here: only orders, their answers and log lines. Counters are in shared memory (metrics/counters).
 //
 // A worker's life: it posts `loaded` when its module is up (a message before that would be lost),
-// gets `init`, answers `ready`; then for each partition gets `assign` and answers `released`. While
-// it serves a partition its thread is in the loop and takes no messages: commands go through the
-// counters' control words and a wake of the partition's queue; new programs, and what is said of
-// schemas that it asked for, come through a port of its own, which can be read without
-// returning to the event loop.
+// gets `init`, answers `ready`; then for each partition gets `assign`, answers `released` when it
+// has let go, and `free` when it has also freed its producer, for which no other member need wait.
+// While it serves a partition its thread is in the loop and takes no messages: commands go through
+// the counters' control words and a wake of the partition's queue; new programs, and what is said
+// of schemas that it asked for, come through a port of its own, which can be read without returning
+// to the event loop.
 
 import type { SchemaId } from './avro/schema-id.ts'
 import type { Program } from './scorer/program.ts'
@@ -70,6 +71,7 @@ export type FromWorker =
   /** Records name these schemas of the registry: the worker waits until it is told of them. */
   | { type: 'schemas'; ids: SchemaId[] }
   | { type: 'released'; end: LoopEnd }
+  | { type: 'free' }
   /** The loop gave up; `fatal` when the worker itself must not go on. */
   | { type: 'failed'; fatal: boolean; code: string; message: string }
   | { type: 'log'; level: LogLevel; message: string; fields: Record<string, unknown> }

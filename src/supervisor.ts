@@ -266,6 +266,8 @@ export class Supervisor implements Status {
       await Bun.sleep(POLL_INTERVAL_MS)
     }
     for (const timer of this.timers) clearInterval(timer)
+    const late = Bun.sleep(deadline - Date.now()).then(() => 'late')
+    if ((await Promise.race([this.pool.allFree(), late])) === 'late') return false
     this.refusals.close()
     this.topics.close()
     this.consumer.destroy()

@@ -27,6 +27,10 @@ export class WorkerThread {
   private readonly worker: Worker
   private readonly programs = new MessageChannel()
   private serving: ((end: ServeEnd) => void) | undefined
+  /** Settles once nothing of the last partition is left: no producer, nobody who counts. */
+  free: Promise<void> = Promise.resolve()
+  /** One for each time that it has served and was not free yet, in order. */
+  private readonly frees: (() => void)[] = []
 
   /**
    * @param onCrash    told when the thread breaks down while it serves no partition
@@ -67,6 +71,9 @@ export class WorkerThread {
         case 'released':
           this.finish({ end: data.end })
           break
+        case 'free':
+          this.frees.shift()?.()
+          break
         case 'failed':
           if (this.serving) {
             const { fatal, code, message } = data
@@ -83,6 +90,7 @@ export class WorkerThread {
     assert(!this.serving, 'a worker serves one partition at a time')
     const { promise, resolve } = Promise.withResolvers<ServeEnd>()
     this.serving = resolve
+    this.free = new Promise((free) => this.frees.push(free))
     this.send({ type: 'assign', ...assignment })
     return promise
   }

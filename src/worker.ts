@@ -62,7 +62,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       init(data)
       post({ type: 'ready' })
     } else {
-      post({ type: 'released', end: serve(data) })
+      serve(data)
     }
   } catch (error) {
     const isOurs = error instanceof OperatingError
@@ -145,10 +145,16 @@ function serve(assignment: Assignment) {
     schemas,
     sampler: new Sampler(samples),
   }
+  const loop = new PartitionLoop(engine, source, shared, make, settings.loop, hooks)
   try {
-    return new PartitionLoop(engine, source, shared, make, settings.loop, hooks).run()
+    post({ type: 'released', end: loop.run() })
   } finally {
-    challenger.close(settings.challenger.closeMs)
+    try {
+      loop.close()
+      challenger.close(settings.challenger.closeMs)
+    } finally {
+      post({ type: 'free' })
+    }
   }
 }
 

@@ -24,6 +24,8 @@ export class WorkerPool {
   private readonly onSchemas: (thread: WorkerThread, ids: SchemaId[]) => void
   private readonly threads: WorkerThread[] = []
   private readonly idle: WorkerThread[] = []
+  /** Threads that were given back and free what they made. */
+  private readonly freeing = new Set<Promise<void>>()
   private programNumber = 0
   /** Number of the last program with a challenger. */
   private challengerNumber = 0
@@ -58,9 +60,19 @@ export class WorkerPool {
     return this.idle.pop() ?? this.start()
   }
 
+  /** Has it lent again once it is free. */
   giveBack(thread: WorkerThread): void {
-    thread.counters.stage = 'idle'
-    this.idle.push(thread)
+    const freeing = thread.free.then(() => {
+      this.freeing.delete(freeing)
+      thread.counters.stage = 'idle'
+      this.idle.push(thread)
+    })
+    this.freeing.add(freeing)
+  }
+
+  /** Resolves when all threads that were given back are free. */
+  async allFree(): Promise<void> {
+    await Promise.all(this.freeing)
   }
 
   /** Has every thread use another program from its next batch on; returns the program's number. */
