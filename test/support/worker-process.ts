@@ -61,7 +61,7 @@ export class WorkerProcess implements AsyncDisposable {
 
   /** Address of the HTTP server, as the log tells it. */
   async url(): Promise<string> {
-    await this.logged('listening')
+    await this.logged('listening', 60_000)
     return /"url":"([^"]+)"/.exec(this.log)![1]!
   }
 
