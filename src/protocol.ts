@@ -22,6 +22,8 @@ export type WorkerSettings = {
   /** The transactional id is this, the topic and the partition. */
   transactionalIdPrefix: string
   inputBytes: number
+  /** Whether a span of each batch is posted. */
+  spans: boolean
   loop: LoopSettings
   commits: Omit<DeliverySettings, 'deadLettersPartitions'>
   challenger: {
@@ -63,6 +65,21 @@ export type NewProgram = { type: 'program'; number: number; program: Program }
 /** The answer to `schemas`, of those that the registry has not; a program brings the others. */
 export type UnknownSchemas = { type: 'unknown-schemas'; unknown: UnknownId[] }
 
+/** A batch that was handed to Kafka, as its trace tells of it; nothing of applicants. */
+export type BatchSpan = {
+  topic: string
+  partition: number
+  firstOffset: number
+  records: number
+  decided: number
+  /** Milliseconds since 1970. */
+  startedAtMs: number
+  durationNs: number
+  /** Trace contexts of its records, and how many more there were. */
+  traceparents: string[]
+  traceparentsLeft: number
+}
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 export type FromWorker =
@@ -72,6 +89,7 @@ export type FromWorker =
   | { type: 'schemas'; ids: SchemaId[] }
   | { type: 'released'; end: LoopEnd }
   | { type: 'free' }
+  | { type: 'span'; span: BatchSpan }
   /** The loop gave up; `fatal` when the worker itself must not go on. */
   | { type: 'failed'; fatal: boolean; code: string; message: string }
   | { type: 'log'; level: LogLevel; message: string; fields: Record<string, unknown> }

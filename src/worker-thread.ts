@@ -6,7 +6,7 @@ import { Counters } from './metrics/counters.ts'
 import { SampleRing } from './metrics/samples.ts'
 import type { LoopEnd } from './pipeline/loop.ts'
 import type { UnknownId } from './pipeline/wanted-schemas.ts'
-import type { FromWorker, NewProgram, ToWorker, UnknownSchemas } from './protocol.ts'
+import type { BatchSpan, FromWorker, NewProgram, ToWorker, UnknownSchemas } from './protocol.ts'
 import type { Program } from './scorer/program.ts'
 
 export type InitMessage = Omit<
@@ -41,6 +41,7 @@ export class WorkerThread {
     onLog: (message: Extract<FromWorker, { type: 'log' }>) => void,
     onCrash: (message: string) => void,
     onSchemas: (ids: SchemaId[]) => void,
+    onSpan?: (span: BatchSpan) => void,
   ) {
     this.worker = new Worker(new URL('./worker.ts', import.meta.url).href)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -70,6 +71,9 @@ export class WorkerThread {
           break
         case 'released':
           this.finish({ end: data.end })
+          break
+        case 'span':
+          onSpan?.(data.span)
           break
         case 'free':
           this.frees.shift()?.()

@@ -6,6 +6,7 @@ import { OperatingError, assert, messageOf } from './errors.ts'
 import { COMMAND_ABANDON, COMMAND_RESTART, Counters } from './metrics/counters.ts'
 import { SampleRing } from './metrics/samples.ts'
 import { AtLeastOnce } from './pipeline/at-least-once.ts'
+import { BatchSpans } from './pipeline/batch-spans.ts'
 import { Challenger } from './pipeline/challenger.ts'
 import type { Delivery } from './pipeline/delivery.ts'
 import { PartitionLoop } from './pipeline/loop.ts'
@@ -144,6 +145,9 @@ function serve(assignment: Assignment) {
     challenger,
     schemas,
     sampler: new Sampler(samples),
+    spans: settings.spans
+      ? new BatchSpans(shared, (span) => post({ type: 'span', span }))
+      : undefined,
   }
   const loop = new PartitionLoop(engine, source, shared, make, settings.loop, hooks)
   try {

@@ -20,9 +20,11 @@ import type { Engine } from '../scorer/engine.ts'
 import { unknownIds } from '../scorer/schema-ids.ts'
 import { VALUE_DROPPED_HEADER, deadLetterHeaders, explainDeadLetter } from './dead-letter.ts'
 import { Ages } from './ages.ts'
+import type { BatchSpans } from './batch-spans.ts'
 import type { Challenger } from './challenger.ts'
 import { committedOffset } from './committed-offset.ts'
 import type { Delivery } from './delivery.ts'
+import { isFatal, isForbidden } from './failures.ts'
 import { LetterLimit } from './letter-limit.ts'
 import type { Sampler } from './sampler.ts'
 import { Tally } from './tally.ts'
@@ -45,7 +47,6 @@ const COLLECT_INTERVAL_MS = 15_000
 const SCHEMA_WAIT_MS = 2
 const TOO_LARGE = 'MSG_SIZE_TOO_LARGE'
 const ILLEGAL_GENERATION = 'ILLEGAL_GENERATION'
-const NO_ACL = '_AUTHORIZATION_FAILED'
 
 export type LoopSettings = {
   batchRecords: number
@@ -64,6 +65,7 @@ export type LoopHooks = {
   schemas: WantedSchemas
   /** Shows some of the decisions to whoever watches. */
   sampler: Sampler
+  spans?: BatchSpans | undefined
 }
 
 /** How a loop ended: all committed, given up as the partition was lost, or to be begun anew. */
@@ -281,7 +283,8 @@ export class PartitionLoop {
   private decide(delivery: Delivery, from: number, count: number): boolean {
     const { counters, source, settings } = this
     counters.stage = 'decide'
-    let started = Bun.nanoseconds()
+    const begun = Bun.nanoseconds()
+    let started = begun
     this.engine.decide(count)
     started = this.lap('decide', started)
     if (this.deadCount() > 0 && this.engine.program.framings.registry) {
@@ -309,6 +312,7 @@ export class PartitionLoop {
     counters.set('position', nextOffset)
     counters.set('progressAtMs', nowMs)
     this.observe(from, count, nowMs)
+    this.hooks.spans?.add(source, from, count, decided, begun)
     if (counters.get('firstDecisionAtMs') === 0) counters.set('firstDecisionAtMs', nowMs)
     if (engine.challenger) this.challenge(count)
     return true
@@ -463,7 +467,7 @@ export class PartitionLoop {
   private recover(error: unknown, next: string): void {
     if (!(error instanceof OperatingError) || error.kind === 'usage') throw error
     // A missing ACL is not mended by trying again at once.
-    if (error.code.endsWith(NO_ACL)) throw error
+    if (isForbidden(error)) throw error
     this.failures++
     const { topic, partition } = this.source
     if (error.code === TOO_LARGE) {
@@ -491,9 +495,4 @@ export class PartitionLoop {
     this.counters.observe(stage, now - started)
     return now
   }
-}
-
-function isFatal(error: unknown): boolean {
-  if (!(error instanceof OperatingError) || error.code.endsWith(NO_ACL)) return true
-  return error.kind === 'fatal' || error.kind === 'usage'
 }

@@ -4,7 +4,7 @@ import type { SchemaId } from '../avro/schema-id.ts'
 import { messageOf } from '../errors.ts'
 import type { Counters } from '../metrics/counters.ts'
 import type { SampleRing } from '../metrics/samples.ts'
-import type { WorkerSettings } from '../protocol.ts'
+import type { BatchSpan, WorkerSettings } from '../protocol.ts'
 import type { Program } from '../scorer/program.ts'
 import { WorkerThread } from '../worker-thread.ts'
 import type { EventLog } from './event-log.ts'
@@ -14,6 +14,8 @@ export type PoolOptions = {
   /** Path of librdkafka. */
   library: string
   worker: WorkerSettings
+  /** Told of every span that a worker posts. */
+  spans?: { add(span: BatchSpan): void } | undefined
 }
 
 export class WorkerPool {
@@ -99,6 +101,7 @@ export class WorkerPool {
       ({ level, message, fields }) => this.log.write(level, message, fields),
       (message) => this.fail(`a worker broke down: ${message}`),
       (ids) => this.onSchemas(thread, ids),
+      (span) => this.options.spans?.add(span),
     )
     thread.ready.catch((error: unknown) => this.fail(`a worker did not start: ${messageOf(error)}`))
     // It starts with this very program.
