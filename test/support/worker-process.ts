@@ -55,13 +55,13 @@ export class WorkerProcess implements AsyncDisposable {
   }
 
   /** Waits until the log holds the text. */
-  async logged(text: string | RegExp, timeoutMs = 10_000): Promise<void> {
+  async logged(text: string | RegExp, timeoutMs = 60_000): Promise<void> {
     await this.until(() => this.log.search(text) >= 0, `the log to hold ${text}`, timeoutMs)
   }
 
   /** Address of the HTTP server, as the log tells it. */
   async url(): Promise<string> {
-    await this.logged('listening', 60_000)
+    await this.logged('listening')
     return /"url":"([^"]+)"/.exec(this.log)![1]!
   }
 
