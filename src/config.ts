@@ -105,6 +105,12 @@ export const SETTINGS = {
     '',
     "an application's trace context goes onto its decision",
   ),
+  'trace.export.url': setting(
+    z.string().regex(/^(https?:\/\/.+)?$/, 'must be a http or https URL'),
+    '',
+    '',
+    'OTLP/HTTP: a span of each batch goes to it; empty: none',
+  ),
   'schemas.path': setting(text, 'schemas', 'folder', 'schema files, one folder a record'),
   'schemas.watch.interval.ms': setting(
     int(0, 3_600_000),

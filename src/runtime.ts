@@ -34,6 +34,7 @@ import { loadArtefact } from './scorer/artefact.ts'
 import { type ProgramFiles, type ProgramParts, loadParts, makeProgram } from './scorer/program.ts'
 import { warmUp } from './scorer/warm-up.ts'
 import { Supervisor } from './supervisor.ts'
+import { SpanExporter } from './tracing/span-exporter.ts'
 
 /** Longest that a partition which is let go waits for a challenger's last decisions. */
 const CHALLENGER_CLOSE_MS = 1000
@@ -87,6 +88,7 @@ export async function startRuntime(
   const transactionalId = worker.delivery === 'exactly-once' ? 'check' : undefined
   checkClient(PRODUCER, { ...worker.producer, ...deliveryProperties(transactionalId) })
   warmUp(module, program)
+  const spans = worker.spans ? await openSpans(config, consumer['group.id']!, log) : undefined
   const lookup = client && new SchemaLookup(client, settings['schema.registry.unknown.ms'])
   const supervisor: Supervisor = new Supervisor({
     program,
@@ -106,6 +108,7 @@ export async function startRuntime(
     progressTimeoutMs: settings['progress.timeout.ms'],
     log,
     bringSchemas: lookup && ((ids, waiting) => bring(lookup, models, ids, waiting, onFatal)),
+    spans,
     onFatal,
   })
   const isById = settings['decisions.framing'] === 'registry'
@@ -155,10 +158,20 @@ export async function startRuntime(
     monitor.stop()
     const inTime = await supervisor.stop()
     intake?.close()
+    await spans?.close()
     await server.stop(true)
     return inTime
   }
   return { supervisor, models, url: server.url.origin, stop }
+}
+
+function openSpans(config: Config, group: string, log: Log): Promise<SpanExporter> {
+  return SpanExporter.open({
+    url: config.settings['trace.export.url'],
+    resource: { 'service.name': packageJson.name, 'service.version': packageJson.version },
+    group,
+    onWarning: (message) => log.warn(message),
+  })
 }
 
 function partsOf(config: Config, files: ProgramFiles, hasRegistry: boolean): ProgramParts {
@@ -208,6 +221,7 @@ function workerSettings(config: Config, group: string): WorkerSettings {
     delivery: settings['delivery'],
     transactionalIdPrefix: `${settings['transactional.id.prefix']}-${group}`,
     inputBytes: settings['batch.bytes'],
+    spans: settings['trace.export.url'] !== '',
     loop: {
       batchRecords: settings['batch.records'],
       hasReferredTopic: settings['topic.referred'] !== '',

@@ -14,6 +14,7 @@ import type { KafkaEvent } from './rdkafka/event.ts'
 import type { TopicPartition } from './rdkafka/topic-partition-list.ts'
 import { Refusals } from './refusals.ts'
 import type { Program } from './scorer/program.ts'
+import type { SpanExporter } from './tracing/span-exporter.ts'
 import type { PartitionStatus, Phase, Status } from './status.ts'
 import { EventLog } from './supervisor/event-log.ts'
 import { Membership } from './supervisor/membership.ts'
@@ -38,6 +39,7 @@ export type SupervisorOptions = {
   progressTimeoutMs: number
   log: Log
   bringSchemas?: BringSchemas | undefined
+  spans?: SpanExporter | undefined
   /** Called once when the process must not go on. */
   onFatal(error: Error): void
 }
@@ -266,6 +268,8 @@ export class Supervisor implements Status {
       await Bun.sleep(POLL_INTERVAL_MS)
     }
     for (const timer of this.timers) clearInterval(timer)
+    const late = Bun.sleep(deadline - Date.now()).then(() => 'late')
+    if ((await Promise.race([this.pool.allFree(), late])) === 'late') return false
     this.refusals.close()
     this.topics.close()
     this.consumer.destroy()
@@ -292,6 +296,10 @@ export class Supervisor implements Status {
   get policy() {
     const { policyName, policyHash } = this.pool.program
     return { name: policyName, hash: policyHash.toHex() }
+  }
+
+  get spans() {
+    return this.options.spans
   }
 
   get reasonCodes() {

@@ -6,7 +6,7 @@ import { Counters } from './metrics/counters.ts'
 import { SampleRing } from './metrics/samples.ts'
 import type { LoopEnd } from './pipeline/loop.ts'
 import type { UnknownId } from './pipeline/wanted-schemas.ts'
-import type { FromWorker, NewProgram, ToWorker, UnknownSchemas } from './protocol.ts'
+import type { BatchSpan, FromWorker, NewProgram, ToWorker, UnknownSchemas } from './protocol.ts'
 import type { Program } from './scorer/program.ts'
 
 export type InitMessage = Omit<
@@ -27,6 +27,10 @@ export class WorkerThread {
   private readonly worker: Worker
   private readonly programs = new MessageChannel()
   private serving: ((end: ServeEnd) => void) | undefined
+  /** Settles once nothing of the last partition is left: no producer, nobody who counts. */
+  free: Promise<void> = Promise.resolve()
+  /** One for each time that it has served and was not free yet, in order. */
+  private readonly frees: (() => void)[] = []
 
   /**
    * @param onCrash    told when the thread breaks down while it serves no partition
@@ -37,6 +41,7 @@ export class WorkerThread {
     onLog: (message: Extract<FromWorker, { type: 'log' }>) => void,
     onCrash: (message: string) => void,
     onSchemas: (ids: SchemaId[]) => void,
+    onSpan?: (span: BatchSpan) => void,
   ) {
     this.worker = new Worker(new URL('./worker.ts', import.meta.url).href)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -67,6 +72,12 @@ export class WorkerThread {
         case 'released':
           this.finish({ end: data.end })
           break
+        case 'span':
+          onSpan?.(data.span)
+          break
+        case 'free':
+          this.frees.shift()?.()
+          break
         case 'failed':
           if (this.serving) {
             const { fatal, code, message } = data
@@ -83,6 +94,7 @@ export class WorkerThread {
     assert(!this.serving, 'a worker serves one partition at a time')
     const { promise, resolve } = Promise.withResolvers<ServeEnd>()
     this.serving = resolve
+    this.free = new Promise((free) => this.frees.push(free))
     this.send({ type: 'assign', ...assignment })
     return promise
   }

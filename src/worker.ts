@@ -6,6 +6,7 @@ import { OperatingError, assert, messageOf } from './errors.ts'
 import { COMMAND_ABANDON, COMMAND_RESTART, Counters } from './metrics/counters.ts'
 import { SampleRing } from './metrics/samples.ts'
 import { AtLeastOnce } from './pipeline/at-least-once.ts'
+import { BatchSpans } from './pipeline/batch-spans.ts'
 import { Challenger } from './pipeline/challenger.ts'
 import type { Delivery } from './pipeline/delivery.ts'
 import { PartitionLoop } from './pipeline/loop.ts'
@@ -62,7 +63,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       init(data)
       post({ type: 'ready' })
     } else {
-      post({ type: 'released', end: serve(data) })
+      serve(data)
     }
   } catch (error) {
     const isOurs = error instanceof OperatingError
@@ -144,11 +145,20 @@ function serve(assignment: Assignment) {
     challenger,
     schemas,
     sampler: new Sampler(samples),
+    spans: settings.spans
+      ? new BatchSpans(shared, (span) => post({ type: 'span', span }))
+      : undefined,
   }
+  const loop = new PartitionLoop(engine, source, shared, make, settings.loop, hooks)
   try {
-    return new PartitionLoop(engine, source, shared, make, settings.loop, hooks).run()
+    post({ type: 'released', end: loop.run() })
   } finally {
-    challenger.close(settings.challenger.closeMs)
+    try {
+      loop.close()
+      challenger.close(settings.challenger.closeMs)
+    } finally {
+      post({ type: 'free' })
+    }
   }
 }
 

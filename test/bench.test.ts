@@ -12,6 +12,7 @@ setDefaultTimeout(120_000)
 const names = readdirSync(join(ROOT, 'bench/benches')).map((file) => file.replace('.ts', ''))
 const needBroker = new Set([
   'broker-pipeline',
+  'exactly-once-cost',
   'hand-over',
   'latency',
   'lone',

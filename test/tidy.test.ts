@@ -84,6 +84,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   supervisor: ['errors', 'log', 'metrics', 'rdkafka', 'refusals', 'worker-thread'],
   swappable: ['errors'],
   'model-host': ['avro', 'errors', 'policy', 'scorer', 'swappable'],
+  tracing: ['errors'],
   'decision-id': ['errors', 'registry'],
   // What is said of one decision, and of dead letters, to whoever looks.
   explain: ['decisions', 'errors', 'pipeline', 'scorer'],
@@ -109,6 +110,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
     'registry',
     'scorer',
     'supervisor',
+    'tracing',
   ],
   // The commands.
   replay: ['assembly', 'avro', 'errors', 'hash', 'json', 'pipeline', 'policy', 'rdkafka', 'scorer'],

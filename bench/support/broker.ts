@@ -113,6 +113,7 @@ export function checkDecisions(
   count: number,
   partitions: number,
   program?: Program,
+  topic = DECISIONS,
 ): number {
   const applications = new NumberedApplications(program)
   const module = loadModule(MODULE_PATH)
@@ -125,7 +126,7 @@ export function checkDecisions(
     'bootstrap.servers': cluster.bootstrapServers,
     'isolation.level': 'read_committed',
   }
-  using reader = new RecordReader(properties, DECISIONS, all, 'earliest')
+  using reader = new RecordReader(properties, topic, all, 'earliest')
   const next = all.map(() => 0)
   let bytes = 0
   while (reader.ended.size < partitions) {

@@ -22,7 +22,7 @@ export function consumerProperties(config: Config): Record<string, string> {
         'partition.assignment.strategy': 'cooperative-sticky',
         // A member hears of a rebalance with its heartbeat: the default of 3000 is a gap of as long
         // in the decisions of partitions that are handed over.
-        'heartbeat.interval.ms': '300',
+        'heartbeat.interval.ms': '150',
       }
   return {
     'group.id': 'loanstream',

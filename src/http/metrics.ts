@@ -79,6 +79,16 @@ function addPipeline(registry: Registry, status: Status): void {
   addCounter(registry, 'loan_rebalances_total', 'Rebalances of the consumer group.', () =>
     single(status.rebalances),
   )
+  const { spans } = status
+  if (spans) {
+    addCounter(registry, 'loan_spans_total', 'Spans of batches, by what became of them.', () => [
+      { labels: { result: 'exported' }, value: spans.exported },
+      {
+        labels: { result: 'dropped' },
+        value: spans.dropped + sum(status, (c) => c.get('spansDropped')),
+      },
+    ])
+  }
   const help = 'Partitions without progress that were begun anew, by the stage they hung in.'
   addCounter(registry, 'loan_wedged_total', help, () =>
     STAGES.map((stage) => ({ labels: { stage }, value: status.wedged.get(stage) ?? 0 })),

@@ -93,6 +93,8 @@ const SCALARS = [
   'recordAtMs',
   /** Reasons of the score that were withheld, as they would not have helped. */
   'reasonsWithheld',
+  /** Batches whose spans were not posted, as there were too many. */
+  'spansDropped',
   /** Failures of the challenger, and its decisions that were not delivered. */
   'challengerErrors',
   'challengerDropped',

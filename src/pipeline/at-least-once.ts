@@ -40,8 +40,8 @@ export class AtLeastOnce implements Delivery {
     this.produced += count
   }
 
-  refer(messages: number, count: number): void {
-    this.outbox.send(this.settings.referredTopic, messages, count)
+  refer(messages: number, count: number, traces?: number[]): void {
+    this.outbox.send(this.settings.referredTopic, messages, count, traces)
     this.produced += count
     this.elsewhere += count
   }

@@ -22,7 +22,7 @@ export interface Delivery {
   produce(messages: number, count: number, traces?: number[]): void
 
   /** Hands over what was referred once more, for the topic that people work off. */
-  refer(messages: number, count: number): void
+  refer(messages: number, count: number, traces?: number[]): void
 
   /** Hands over a dead letter. */
   deadLetter(letter: Letter): void

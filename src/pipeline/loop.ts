@@ -16,17 +16,19 @@ import {
 import { ERR_PARTITION_EOF } from '../rdkafka/error.ts'
 import { addressOf } from '../rdkafka/memory.ts'
 import type { PartitionSource, SourceNotice } from '../rdkafka/partition-source.ts'
-import { TraceContext } from '../rdkafka/trace-context.ts'
 import type { Engine } from '../scorer/engine.ts'
 import { unknownIds } from '../scorer/schema-ids.ts'
 import { VALUE_DROPPED_HEADER, deadLetterHeaders, explainDeadLetter } from './dead-letter.ts'
 import { Ages } from './ages.ts'
+import type { BatchSpans } from './batch-spans.ts'
 import type { Challenger } from './challenger.ts'
+import { committedOffset } from './committed-offset.ts'
 import type { Delivery } from './delivery.ts'
+import { isFatal, isForbidden } from './failures.ts'
 import { LetterLimit } from './letter-limit.ts'
 import type { Sampler } from './sampler.ts'
 import { Tally } from './tally.ts'
-import { tracesOf } from './traces.ts'
+import { Traces } from './traces.ts'
 import type { WantedSchemas } from './wanted-schemas.ts'
 
 /** Longest wait for records; a command wakes the queue, so this bounds only a lost wake. */
@@ -41,12 +43,10 @@ const BACKOFF_STEP_MS = 20
  * 30 MB of them gather in every thread before it collects by itself.
  */
 const COLLECT_INTERVAL_MS = 15_000
-/** First turn of asking for the group's offset. */
-const ASK_FIRST_MS = 1000
 /** Pause between two looks for a schema's answer. */
 const SCHEMA_WAIT_MS = 2
 const TOO_LARGE = 'MSG_SIZE_TOO_LARGE'
-const NO_ACL = '_AUTHORIZATION_FAILED'
+const ILLEGAL_GENERATION = 'ILLEGAL_GENERATION'
 
 export type LoopSettings = {
   batchRecords: number
@@ -65,6 +65,7 @@ export type LoopHooks = {
   schemas: WantedSchemas
   /** Shows some of the decisions to whoever watches. */
   sampler: Sampler
+  spans?: BatchSpans | undefined
 }
 
 /** How a loop ended: all committed, given up as the partition was lost, or to be begun anew. */
@@ -82,12 +83,18 @@ export class PartitionLoop {
   private referred: number
   private readonly challenger: Challenger
   private readonly tally: Tally
-  private readonly traceContext = new TraceContext()
+  private delivery: Delivery | undefined
+  private readonly traces: Traces
   private collectedAtMs = Date.now()
   private readonly ages = new Ages()
   private failures = 0
   /** Committed offset when all earlier owners had been fenced; negative when there was none. */
   private startOffset = -1
+  /**
+   * What this producer committed last: as long as no other has fenced it, that is the group's
+   * offset, and the coordinator need not be asked, which waits for markers. Negative: nothing.
+   */
+  private ownCommitted = -1
   /** Messages of the turn, given back or not. */
   private taken = 0
   private readonly letterLimit = new LetterLimit()
@@ -105,6 +112,7 @@ export class PartitionLoop {
     this.counters = counters
     this.makeDelivery = makeDelivery
     this.settings = settings
+    this.traces = new Traces(settings.traceContext)
     this.hooks = hooks
     this.challenger = hooks.challenger
     this.messages = addressOf(engine.u8) + engine.messagesAt
@@ -113,7 +121,8 @@ export class PartitionLoop {
   }
 
   /**
-   * Serves the partition until the command says otherwise.
+   * Serves the partition until the command says otherwise. Nothing of the partition's is in use
+   * then; `close` frees the rest, which another member need not wait for.
    *
    * @throws OperatingError after FAILURES_MAX failures in a row
    */
@@ -122,23 +131,30 @@ export class PartitionLoop {
     this.challenger.begin(this.engine)
     for (;;) {
       counters.stage = 'starting'
-      let delivery: Delivery | undefined
       try {
-        delivery = this.makeDelivery()
+        this.ownCommitted = -1
+        const delivery = this.makeDelivery()
+        this.delivery = delivery
         delivery.start()
         if (counters.command === COMMAND_RUN) this.rewind()
         return this.serve(delivery)
       } catch (error) {
+        this.close()
         if (counters.command === COMMAND_ABANDON) return 'abandoned'
         if (counters.command === COMMAND_RESTART) return 'restart'
         this.recover(error, 'the producer is made anew')
       } finally {
-        delivery?.close()
         counters.stage = 'idle'
       }
       // Nothing is uncommitted here: what was read since the last commit will be read again.
       if (counters.command === COMMAND_DRAIN) return 'drained'
     }
+  }
+
+  /** Frees the producer; what was not committed is aborted by the next one. */
+  close(): void {
+    this.delivery?.close()
+    this.delivery = undefined
   }
 
   private serve(delivery: Delivery): LoopEnd {
@@ -267,20 +283,25 @@ export class PartitionLoop {
   private decide(delivery: Delivery, from: number, count: number): boolean {
     const { counters, source, settings } = this
     counters.stage = 'decide'
-    let started = Bun.nanoseconds()
+    const begun = Bun.nanoseconds()
+    let started = begun
     this.engine.decide(count)
     started = this.lap('decide', started)
     if (this.deadCount() > 0 && this.engine.program.framings.registry) {
       if (!this.bringSchemas(delivery, from, count)) return false
       started = Bun.nanoseconds()
     }
-    const { engine } = this
+    const { engine, traces } = this
     counters.stage = 'produce'
     const result = engine.resultAt >> 2
     const decided = engine.u32[result + (RESULT_DECIDED >> 2)]!
-    if (decided > 0) delivery.produce(this.messages, decided, this.traces(from, count))
+    if (decided > 0) {
+      delivery.produce(this.messages, decided, traces.ofDecided(engine, source, from, count))
+    }
     const referred = engine.referredCount
-    if (settings.hasReferredTopic && referred > 0) delivery.refer(this.referred, referred)
+    if (settings.hasReferredTopic && referred > 0) {
+      delivery.refer(this.referred, referred, traces.ofReferred(engine, source, from, count))
+    }
     if (this.deadCount() > 0) this.deadLetters(delivery, from, count)
     this.lap('produce', started)
     this.tally.addBatch(count)
@@ -291,6 +312,7 @@ export class PartitionLoop {
     counters.set('position', nextOffset)
     counters.set('progressAtMs', nowMs)
     this.observe(from, count, nowMs)
+    this.hooks.spans?.add(source, from, count, decided, begun)
     if (counters.get('firstDecisionAtMs') === 0) counters.set('firstDecisionAtMs', nowMs)
     if (engine.challenger) this.challenge(count)
     return true
@@ -344,11 +366,6 @@ export class PartitionLoop {
     this.hooks.sampler.see(engine, count, nowMs)
   }
 
-  private traces(from: number, count: number): number[] | undefined {
-    if (!this.settings.traceContext) return undefined
-    return tracesOf(this.traceContext, this.engine, this.source, from, count)
-  }
-
   /** After all that the champion needs; what fails here is told by counters and the log alone. */
   private challenge(count: number): void {
     this.counters.stage = 'challenge'
@@ -382,6 +399,7 @@ export class PartitionLoop {
     if (nextOffset < 0) return
     this.lap('commit', started)
     this.failures = 0
+    this.ownCommitted = nextOffset
     this.letterLimit.clear()
     const nowMs = Date.now()
     this.tally.moveTo(counters)
@@ -433,7 +451,8 @@ export class PartitionLoop {
     this.ages.clear()
     this.hooks.sampler.discard()
     const firstOffset = counters.get('firstOffset')
-    const committed = this.committed()
+    const known = this.ownCommitted
+    const committed = known >= 0 ? known : committedOffset(source, timeoutMs, counters)
     if (firstOffset < 0) {
       this.startOffset = committed
       return
@@ -444,29 +463,11 @@ export class PartitionLoop {
     counters.set('position', offset)
   }
 
-  /**
-   * The group's offset. Asked for in turns that grow, so that commands are seen in between: a
-   * consumer that is closing does not answer any more.
-   */
-  private committed(): number {
-    const { counters, settings, source } = this
-    const deadline = Date.now() + settings.timeoutMs
-    for (let turnMs = ASK_FIRST_MS; ; turnMs *= 2) {
-      const leftMs = Math.max(0, deadline - Date.now())
-      try {
-        return source.committed(Math.min(turnMs, leftMs))
-      } catch (error) {
-        const isLast = turnMs >= leftMs || counters.command !== COMMAND_RUN
-        if (isLast || !(error instanceof OperatingError) || error.kind !== 'retriable') throw error
-      }
-    }
-  }
-
   /** Logs a failure and waits before the next try, ever longer; gives up after FAILURES_MAX. */
   private recover(error: unknown, next: string): void {
     if (!(error instanceof OperatingError) || error.kind === 'usage') throw error
     // A missing ACL is not mended by trying again at once.
-    if (error.code.endsWith(NO_ACL)) throw error
+    if (isForbidden(error)) throw error
     this.failures++
     const { topic, partition } = this.source
     if (error.code === TOO_LARGE) {
@@ -478,6 +479,9 @@ export class PartitionLoop {
     this.hooks.log('warn', `${error.message}: ${next}`, fields)
     this.counters.add('restarts', 1)
     if (this.failures >= FAILURES_MAX) throw error
+    // The group went on to its next generation while this committed: that is over at once.
+    const isOver = error.code === ILLEGAL_GENERATION && this.failures === 1
+    if (isOver) return
     let waitMs = Math.min(BACKOFF_FIRST_MS * 2 ** (this.failures - 1), BACKOFF_MAX_MS)
     while (waitMs > 0 && this.counters.command === COMMAND_RUN) {
       Bun.sleepSync(Math.min(waitMs, BACKOFF_STEP_MS))
@@ -491,9 +495,4 @@ export class PartitionLoop {
     this.counters.observe(stage, now - started)
     return now
   }
-}
-
-function isFatal(error: unknown): boolean {
-  if (!(error instanceof OperatingError) || error.code.endsWith(NO_ACL)) return true
-  return error.kind === 'fatal' || error.kind === 'usage'
 }

@@ -12,6 +12,8 @@ import type { Outbox } from './outbox.ts'
 
 /** Longest wait in one call that may be repeated, between looks at the command. */
 const WAIT_SLICE_MS = 1000
+/** Longest wait for a connection before the producer is initialised all the same. */
+const CONNECT_WAIT_MS = 1000
 
 export class Transaction implements Delivery {
   private readonly outbox: Outbox
@@ -28,7 +30,12 @@ export class Transaction implements Delivery {
     this.settings = settings
   }
 
+  /**
+   * A producer that has no connection yet would look for its coordinator at once, in vain, and
+   * again half a second later (librdkafka's rd_kafka_txn_coord_query).
+   */
   start(): void {
+    this.outbox.producer.connect(this.settings.decisionsTopic, CONNECT_WAIT_MS)
     this.retry((sliceMs) => this.outbox.producer.initTransactions(sliceMs))
   }
 
@@ -37,9 +44,9 @@ export class Transaction implements Delivery {
     this.outbox.send(this.settings.decisionsTopic, messages, count, traces)
   }
 
-  refer(messages: number, count: number): void {
+  refer(messages: number, count: number, traces?: number[]): void {
     this.begin()
-    this.outbox.send(this.settings.referredTopic, messages, count)
+    this.outbox.send(this.settings.referredTopic, messages, count, traces)
   }
 
   deadLetter(letter: Letter): void {

@@ -6,6 +6,7 @@ import { CString, FFIType as T, dlopen, type Pointer } from 'bun:ffi'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { OperatingError, messageOf, usageError } from '../errors.ts'
+import { boundNativeHeap } from './native-heap.ts'
 
 /** 2.15.0: the oldest whose structures and functions this room was held against. */
 const VERSION_MIN = 0x020f0000
@@ -182,6 +183,7 @@ export function openLibrary(path: string): string {
       throw usageError('librdkafka', `${path} is missing; "bun run setup" makes it`)
     }
     try {
+      boundNativeHeap()
       checkVersion(path)
       rd = dlopen(path, SYMBOLS).symbols as Symbols
     } catch (error) {

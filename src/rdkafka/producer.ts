@@ -113,6 +113,15 @@ export class Producer {
     return topicMetadata(this.pointer, topic, timeoutMs)
   }
 
+  /** Waits until a broker answers, and learns where the topic's partitions are. */
+  connect(topic: string, timeoutMs: number): void {
+    try {
+      this.metadata(topic, timeoutMs)
+    } catch {
+      // Whatever is wrong, what needs the broker next tells it.
+    }
+  }
+
   /** Takes the next log line, error or failed delivery. */
   poll(timeoutMs: number): KafkaEvent | undefined {
     return pollEvent(this.logs, 0) ?? pollEvent(this.queue, timeoutMs)

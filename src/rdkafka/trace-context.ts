@@ -5,6 +5,7 @@ import { type Pointer, ptr } from 'bun:ffi'
 import { assert } from '../errors.ts'
 import { ERR_NONE, throwCode } from './error.ts'
 import { cString, rd } from './library.ts'
+import { copyOut } from './memory.ts'
 
 const TRACEPARENT = cString('traceparent')
 const TRACESTATE = cString('tracestate')
@@ -36,6 +37,16 @@ export class TraceContext {
     this.add(headers, TRACEPARENT)
     if (this.find(source, TRACESTATE)) this.add(headers, TRACESTATE)
     return headers
+  }
+
+  /** The message's traceparent as it came, however it looks; undefined when it has none. */
+  traceparent(message: number): string | undefined {
+    const { out } = this
+    if (rd.rd_kafka_message_headers(message as Pointer, this.headersPtr) !== ERR_NONE) {
+      return undefined
+    }
+    if (!this.find(Number(out[0]) as Pointer, TRACEPARENT)) return undefined
+    return new TextDecoder().decode(copyOut(Number(out[1]), Number(out[2]))!)
   }
 
   private find(source: Pointer, name: Uint8Array): boolean {

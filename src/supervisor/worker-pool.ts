@@ -4,7 +4,7 @@ import type { SchemaId } from '../avro/schema-id.ts'
 import { messageOf } from '../errors.ts'
 import type { Counters } from '../metrics/counters.ts'
 import type { SampleRing } from '../metrics/samples.ts'
-import type { WorkerSettings } from '../protocol.ts'
+import type { BatchSpan, WorkerSettings } from '../protocol.ts'
 import type { Program } from '../scorer/program.ts'
 import { WorkerThread } from '../worker-thread.ts'
 import type { EventLog } from './event-log.ts'
@@ -14,6 +14,8 @@ export type PoolOptions = {
   /** Path of librdkafka. */
   library: string
   worker: WorkerSettings
+  /** Told of every span that a worker posts. */
+  spans?: { add(span: BatchSpan): void } | undefined
 }
 
 export class WorkerPool {
@@ -24,6 +26,8 @@ export class WorkerPool {
   private readonly onSchemas: (thread: WorkerThread, ids: SchemaId[]) => void
   private readonly threads: WorkerThread[] = []
   private readonly idle: WorkerThread[] = []
+  /** Threads that were given back and free what they made. */
+  private readonly freeing = new Set<Promise<void>>()
   private programNumber = 0
   /** Number of the last program with a challenger. */
   private challengerNumber = 0
@@ -58,9 +62,19 @@ export class WorkerPool {
     return this.idle.pop() ?? this.start()
   }
 
+  /** Has it lent again once it is free. */
   giveBack(thread: WorkerThread): void {
-    thread.counters.stage = 'idle'
-    this.idle.push(thread)
+    const freeing = thread.free.then(() => {
+      this.freeing.delete(freeing)
+      thread.counters.stage = 'idle'
+      this.idle.push(thread)
+    })
+    this.freeing.add(freeing)
+  }
+
+  /** Resolves when all threads that were given back are free. */
+  async allFree(): Promise<void> {
+    await Promise.all(this.freeing)
   }
 
   /** Has every thread use another program from its next batch on; returns the program's number. */
@@ -87,6 +101,7 @@ export class WorkerPool {
       ({ level, message, fields }) => this.log.write(level, message, fields),
       (message) => this.fail(`a worker broke down: ${message}`),
       (ids) => this.onSchemas(thread, ids),
+      (span) => this.options.spans?.add(span),
     )
     thread.ready.catch((error: unknown) => this.fail(`a worker did not start: ${messageOf(error)}`))
     // It starts with this very program.

@@ -138,6 +138,7 @@ describe.skipIf(unavailable !== undefined)(
         },
       )
       expect(loop.run()).toBe('drained')
+      loop.close()
       consumer.destroyQueue(queue)
       before.destroy()
       const decisions = readTopic(cluster.bootstrapServers, TOPICS.decisions, 1)

@@ -27,6 +27,8 @@ import { WorkerProcess } from '../support/worker-process.ts'
 
 setDefaultTimeout(60_000)
 
+const REFERRED = 'loan_decisions.referred'
+
 beforeAll(() => {
   openLibrary(libraryPath(BUILD))
 })
@@ -78,7 +80,7 @@ test.each([
   ['exactly-once', 'off'],
 ])('%s, trace.context %s', async (delivery, setting) => {
   using cluster = new MockCluster()
-  for (const topic of Object.values(TOPICS)) cluster.createTopic(topic, 1)
+  for (const topic of [...Object.values(TOPICS), REFERRED]) cluster.createTopic(topic, 1)
   const inputs = makeInputs(2000, 1, 0.05)
   sendWithHeaders(cluster.bootstrapServers, inputs)
   await using worker = new WorkerProcess({
@@ -88,6 +90,7 @@ test.each([
     'queue.buffering.max.messages': 100,
     'batch.records': 150,
     'trace.context': setting,
+    'topic.referred': REFERRED,
     delivery,
   })
   await worker.reaches('loan_records_total', inputs.length)
@@ -100,6 +103,12 @@ test.each([
   const due = indices.map((i) => (setting === 'on' ? headersOf(i).due : []))
   expect(due.flat().length > 500).toBe(setting === 'on')
   expect(decisions!.map(({ headers }) => headers)).toEqual(due)
+  // A referred decision has its application's on both topics.
+  const [referred] = readTopic(cluster.bootstrapServers, REFERRED, 1)
+  const byId = new Map(decisions!.map((decision) => [String(decision.key), decision]))
+  const headersOfBoth = referred!.map(({ key }) => byId.get(String(key))!.headers)
+  expect(referred!.map(({ headers }) => headers)).toEqual(headersOfBoth)
+  expect(headersOfBoth.flat().length > 50).toBe(setting === 'on')
   // A dead letter has all of its record's.
   for (const letter of letters) {
     const { sent } = headersOf(Number(header(letter, 'loanstream.offset')))

@@ -133,6 +133,7 @@ test.each(['exactly-once', 'at-least-once'])('%s', async (delivery) => {
   }
   const loop = new PartitionLoop(first, source, counters, makeDelivery, settings, hooks)
   expect(loop.run()).toBe('drained')
+  loop.close()
   expect(log).toEqual([])
   expect(engines).toBeGreaterThan(RECORDS / SIZE.records / ENGINE_TURNS)
   consumer.destroyQueue(queue as never)

@@ -55,7 +55,7 @@ export class WorkerProcess implements AsyncDisposable {
   }
 
   /** Waits until the log holds the text. */
-  async logged(text: string | RegExp, timeoutMs = 10_000): Promise<void> {
+  async logged(text: string | RegExp, timeoutMs = 60_000): Promise<void> {
     await this.until(() => this.log.search(text) >= 0, `the log to hold ${text}`, timeoutMs)
   }
 
