@@ -161,7 +161,8 @@ export async function startRuntime(
   return { supervisor, models, url: server.url.origin, stop }
 }
 
-function partsOf(config: Config, files: ProgramFiles, hasRegistry: boolean): ProgramParts {
+/** What decides beside the model, and how records may say which schema is theirs. */
+export function partsOf(config: Config, files: ProgramFiles, hasRegistry: boolean): ProgramParts {
   const { settings } = config
   const raw = settings['schemas.raw.path']
   const headers = settings['schema.registry.headers']
