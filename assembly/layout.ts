@@ -455,5 +455,8 @@ export const MESSAGE_BYTES = 72
 export const INT_VARINT_BYTES = 5
 export const LONG_VARINT_BYTES = 10
 
+/** Bytes past the last decision's end that encode may write (never says so). */
+export const OUTPUT_PADDING = 16
+
 /** Bytes past the last record's end that decode may read (never uses) while it finds the end. */
 export const INPUT_PADDING = 1024
