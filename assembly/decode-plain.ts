@@ -96,8 +96,6 @@ export function decodePlain(plan: usize, position: usize, end: usize, row: usize
       if (value != value) return false
       position += 8
       store<f64>(row + <usize>load<u32>(step, STEP_COLUMN), value)
-    } else if (code == DECODE_END) {
-      return position == end && isWithin(plan, row)
     } else if (code == DECODE_LONG) {
       const word = load<u64>(position)
       const stop = ~word & CONTINUATION
@@ -105,6 +103,13 @@ export function decodePlain(plan: usize, position: usize, end: usize, row: usize
       position += <usize>(ctz(stop) >> 3) + 1
       const value = <f64>zigzagDecode(varintOf(word, stop))
       store<f64>(row + <usize>load<u32>(step, STEP_COLUMN), value)
+    } else if (code == DECODE_FLOAT) {
+      const value = load<f32>(position)
+      if (value != value) return false
+      position += 4
+      store<f64>(row + <usize>load<u32>(step, STEP_COLUMN), <f64>value)
+    } else if (code == DECODE_CONSTANT) {
+      store<f64>(row + <usize>load<u32>(step, STEP_COLUMN), load<f64>(step, STEP_MINIMUM))
     } else if (code == DECODE_ID) {
       const length = <u32>load<u8>(position++)
       const start = position
@@ -117,13 +122,8 @@ export function decodePlain(plan: usize, position: usize, end: usize, row: usize
       const length = <u32>load<u8>(position++)
       position += <usize>(length >> 1)
       if (length & NO_SHORT_LENGTH || position > end) return false
-    } else if (code == DECODE_CONSTANT) {
-      store<f64>(row + <usize>load<u32>(step, STEP_COLUMN), load<f64>(step, STEP_MINIMUM))
-    } else if (code == DECODE_FLOAT) {
-      const value = load<f32>(position)
-      if (value != value) return false
-      position += 4
-      store<f64>(row + <usize>load<u32>(step, STEP_COLUMN), <f64>value)
+    } else if (code == DECODE_END) {
+      return position == end && isWithin(plan, row)
     } else if (code == DECODE_SKIP_FIXED) {
       position += <usize>load<u32>(step, STEP_ARGUMENT)
     } else if (code == DECODE_SKIP_VARINT) {
