@@ -265,7 +265,7 @@ function decodeUuid(position: usize, end: usize, id: usize): u32 {
 }
 
 /** Fills the column of a feature that is in another unit than its field. */
-function scale(step: usize, position: usize, row: usize): u32 {
+export function scale(step: usize, position: usize, row: usize): u32 {
   const value = load<f64>(row + <usize>load<u32>(step, STEP_ARGUMENT))
   const factor = load<f64>(step, STEP_MINIMUM)
   const isDivided = load<u32>(step, STEP_CODE) == DECODE_DIVIDE

@@ -5,6 +5,7 @@
 import { isUtf8, forgetVarint, readVarint, varintEnd, varintStart, zigzagDecode } from './avro'
 import { badVarint, fail, faultAt, truncated } from './decode-fault'
 import { decodeOther, lastStep, startRecord, useContext } from './decode-other'
+import { decodePlain } from './decode-plain'
 import { passTo, passed, skip } from './decode-skip'
 import { bodyAt, frameByHeader, frameByValue, framedWriter, framingStatus, nameAt } from './framing'
 import {
@@ -31,6 +32,7 @@ import {
   DECODE_NULLABLE,
   DECODE_NULLABLE_DOUBLE,
   DECODE_NULLABLE_INT,
+  DECODE_PLAIN,
   DECODE_RETURN,
   DECODE_SKIP_BOOLEAN,
   DECODE_SKIP_BYTES,
@@ -123,10 +125,16 @@ export function decode(context: usize, n: i32): i32 {
       if (plan == 0) {
         status = STATUS_INCOMPATIBLE_SCHEMA
       } else {
-        startRecord()
-        forgetVarint()
-        status = decodeSteps(plan, body, start + <usize>length, row, ids + (i << 3))
-        if (status != STATUS_OK) fault = <u32>(faultAt - start)
+        const end = start + <usize>length
+        const id = ids + (i << 3)
+        const isPlain = load<u32>(plan, STEP_CODE) == DECODE_PLAIN
+        if (!isPlain || !decodePlain(plan, body, end, row, id)) {
+          startRecord()
+          forgetVarint()
+          const steps = isPlain ? plan + STEP_BYTES : plan
+          status = decodeSteps(steps, body, end, row, id)
+          if (status != STATUS_OK) fault = <u32>(faultAt - start)
+        }
       }
     }
     store<u32>(statuses + (i << 2), status)

@@ -2,7 +2,7 @@
 // them to librdkafka, so that producing a batch is one call and no JavaScript a record. The encode
 // plan (made from the decision's schema file in src/avro) says which value comes when.
 
-import { writeLong } from './avro'
+import { copyShort, writeLong } from './avro'
 import {
   CONTEXT_DECISIONS,
   CONTEXT_ENCODE_PLAN,
@@ -114,7 +114,7 @@ function encodeDecision(context: usize, i: usize, position: usize, result: usize
 
       case ENCODE_CONSTANT: {
         const length = <usize>load<u32>(step, ENCODE_LENGTH)
-        memory.copy(position, <usize>load<u32>(step, ENCODE_ADDRESS), length)
+        copyShort(position, <usize>load<u32>(step, ENCODE_ADDRESS), length)
         position += length
         break
       }
@@ -123,7 +123,7 @@ function encodeDecision(context: usize, i: usize, position: usize, result: usize
         const id = <usize>load<u32>(context, CONTEXT_IDS) + (i << 3)
         const length = <usize>load<u32>(id, 4)
         position = writeLong(position, <i64>length)
-        memory.copy(position, <usize>load<u32>(id), length)
+        copyShort(position, <usize>load<u32>(id), length)
         position += length
         break
       }
@@ -215,7 +215,7 @@ function writePolicyReasons(policy: usize, reasons: u64, position: usize, result
     const reason = <usize>ctz<u64>(reasons)
     const text = texts + (reason << 3)
     const length = <usize>load<u32>(text, 4)
-    memory.copy(position, <usize>load<u32>(text), length)
+    copyShort(position, <usize>load<u32>(text), length)
     position += length
     const count = result + (reason << 2)
     store<u32>(count, load<u32>(count, RESULT_REASONS) + 1, RESULT_REASONS)

@@ -230,6 +230,15 @@ export const DECODE_ID_UUID = 37
  */
 export const DECODE_MULTIPLY = 38
 export const DECODE_DIVIDE = 39
+/**
+ * First of a plan that holds plain values only. STEP_COLUMN: bytes of the row; STEP_ARGUMENT: where
+ * the columns' bounds are (see BOUNDS_…), as distance from the step.
+ */
+export const DECODE_PLAIN = 40
+
+/** Bounds of two neighbouring columns, f64 each: minima, then maxima. */
+export const BOUNDS_MAXIMA = 16
+export const BOUNDS_BYTES = 32
 
 /** STEP_COLUMN of a value that is read for its faults alone. */
 export const NO_COLUMN = 0xffffffff
@@ -446,5 +455,8 @@ export const MESSAGE_BYTES = 72
 export const INT_VARINT_BYTES = 5
 export const LONG_VARINT_BYTES = 10
 
+/** Bytes past the last decision's end that encode may write (never says so). */
+export const OUTPUT_PADDING = 16
+
 /** Bytes past the last record's end that decode may read (never uses) while it finds the end. */
-export const INPUT_PADDING = 64
+export const INPUT_PADDING = 1024

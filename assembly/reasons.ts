@@ -31,6 +31,7 @@ import {
   SCORE_REASONS_BYTES,
 } from './attribution-layout'
 import { attributeRow } from './attribution'
+import { copyShort } from './avro'
 import { sumOfLanes } from './lanes'
 import {
   CONTEXT_ATTRIBUTION,
@@ -163,7 +164,7 @@ export function writeScoreReasons(context: usize, i: usize, position: usize, res
   for (let at = given + 2; at < end; at++) {
     const cause = causes + <usize>load<u8>(at) * CAUSE_BYTES
     const length = <usize>load<u32>(cause, CAUSE_LENGTH)
-    memory.copy(position, <usize>load<u32>(cause, CAUSE_TEXT), length)
+    copyShort(position, <usize>load<u32>(cause, CAUSE_TEXT), length)
     position += length
     const count = result + ((<usize>load<u32>(cause, CAUSE_DENIAL) - 1) << 2)
     store<u32>(count, load<u32>(count, RESULT_DENIALS) + 1, RESULT_DENIALS)

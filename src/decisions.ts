@@ -48,7 +48,7 @@ export class DecisionDecoder {
     // The length of the id is a zig-zag varint.
     let length = 0
     let shift = 0
-    let at = HEADER_BYTES
+    let at = value[0] === REGISTRY_MAGIC ? REGISTRY_HEADER_BYTES : HEADER_BYTES
     for (; value[at]! >= 0x80; at++, shift += 7) length |= (value[at]! & 0x7f) << shift
     length = (length | (value[at]! << shift)) >> 1
     return value[at + 1 + length]! >> 1

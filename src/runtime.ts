@@ -174,7 +174,8 @@ function openSpans(config: Config, group: string, log: Log): Promise<SpanExporte
   })
 }
 
-function partsOf(config: Config, files: ProgramFiles, hasRegistry: boolean): ProgramParts {
+/** What decides beside the model, and how records may say which schema is theirs. */
+export function partsOf(config: Config, files: ProgramFiles, hasRegistry: boolean): ProgramParts {
   const { settings } = config
   const raw = settings['schemas.raw.path']
   const headers = settings['schema.registry.headers']

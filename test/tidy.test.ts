@@ -134,6 +134,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
     'avro',
     'compiler',
     'config',
+    'decision-id',
     'decisions',
     'demo',
     'dlq',

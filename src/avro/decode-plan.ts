@@ -29,6 +29,7 @@ import { type Columns, type Wanted, columnsOf, nothingWanted, wantedOf } from '.
 import { constantsOf } from './constants.ts'
 import { type Step, encodeSteps } from './decode-steps.ts'
 import { checkStep, isPlain, nullableStep, numberStep, skipStep } from './leaf-steps.ts'
+import { plainStep } from './plain-plan.ts'
 import { Resolution, checkEnd, incompatible, isRecursive, matchFields } from './resolution.ts'
 import {
   type Field,
@@ -115,7 +116,8 @@ class Planner {
       this.push(main, { code, field: 0, ...columns, minimum: factor }, '')
     }
     this.push(main, { code: DECODE_END, field: 0 }, '')
-    return { bytes: encodeSteps(main), fields: this.fields }
+    const plain = plainStep(main)
+    return { bytes: encodeSteps(plain ? [plain, ...main] : main), fields: this.fields }
   }
 
   private push(out: Step[], step: Step, path: string): void {

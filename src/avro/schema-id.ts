@@ -30,3 +30,30 @@ export function idNumbers(id: SchemaId): [high: bigint, low: bigint] {
   const hex = id.replaceAll('-', '')
   return [BigInt(`0x${hex.slice(0, 16)}`), BigInt(`0x${hex.slice(16)}`)]
 }
+
+/** What a record's header names its schema by: null where that is no id, undefined without one. */
+export type SchemaHeader = SchemaId | null | undefined
+
+const ID_BYTES = 5
+const GUID_BYTES = 17
+
+/** Finds it among a record's headers: the last of its name counts. */
+export function schemaHeaderOf(
+  headers: readonly (readonly [name: string, value: Uint8Array | null])[],
+): SchemaHeader {
+  const last = headers.findLast(([name]) => name === SCHEMA_ID_HEADER)
+  if (!last) return undefined
+  const bytes = last[1]
+  if (!bytes) return null
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (bytes[0] === MAGIC_ID && bytes.length === ID_BYTES) return view.getUint32(1)
+  if (bytes[0] !== MAGIC_GUID || bytes.length !== GUID_BYTES) return null
+  return guidText(view.getBigUint64(1), view.getBigUint64(9))
+}
+
+/** The id or GUID that a record names its schema by; undefined where it names none. */
+export function schemaIdOf(value: Uint8Array, header: SchemaHeader): SchemaId | undefined {
+  if (header !== undefined) return header ?? undefined
+  if (value.length < ID_BYTES || value[0] !== MAGIC_ID) return undefined
+  return new DataView(value.buffer, value.byteOffset).getUint32(1)
+}

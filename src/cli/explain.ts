@@ -8,15 +8,15 @@ import { ApplicationChecker } from '../applications/check.ts'
 import { readContainerRecords } from '../applications/container.ts'
 import { openApplications } from '../applications/open.ts'
 import { badRowText, isBad } from '../applications/source.ts'
+import { type SchemaHeader, schemaIdOf } from '../avro/schema-id.ts'
 import { consumerProperties } from '../config/clients.ts'
 import type { Config } from '../config.ts'
 import { OperatingError, messageOf, usageError } from '../errors.ts'
 import { MODULE_PATH } from '../paths.ts'
 import { RecordReader } from '../rdkafka/record-reader.ts'
-import { programFiles } from '../runtime.ts'
 import { loadArtefact } from '../scorer/artefact.ts'
 import { loadModule } from '../scorer/module.ts'
-import { type Program, loadParts, makeProgram, withWriter } from '../scorer/program.ts'
+import { type Program, withWriter } from '../scorer/program.ts'
 import {
   type ConfigOptions,
   type Context,
@@ -27,6 +27,7 @@ import {
 import { type Place, explain } from '../explain/explanation.ts'
 import { explanationText } from './explain/text.ts'
 import { waterfallSvg } from './explain/waterfall.ts'
+import { Framings } from './framings.ts'
 import { wholeNumber } from './numbers.ts'
 
 type ExplainOptions = ConfigOptions & {
@@ -79,20 +80,28 @@ const READ_MS_MAX = 30_000
 const READ_STEP_MS = 500
 
 /** The record with where it lies, and the program that reads it. */
-type Found = { program: Program; record: Uint8Array; place: Place; where: string }
+type Found = {
+  program: () => Program
+  record: Uint8Array
+  header: SchemaHeader
+  place: Place
+  where: string
+}
 
 async function explainOne(options: ExplainOptions, context: Context): Promise<number> {
   const { config } = configure(options, context)
-  const files = programFiles(config)
-  const artefact = loadArtefact(files.model)
-  const base = makeProgram(loadParts(files), artefact)
+  const framings = new Framings(config)
+  const { manifest } = loadArtefact(framings.files.model)
+  const program = await framings.programOf()
   const found =
     options.input === undefined
-      ? { program: base, ...fromTopic(options, config) }
-      : await fromFile(options.input, options, base, config)
-  const { program, record, place, where } = found
+      ? { ...fromTopic(options, config, framings), program }
+      : await fromFile(options.input, options, program(), config)
+  const { record, header, place, where } = found
+  const id = schemaIdOf(record, header)
+  if (id !== undefined) await framings.schemas.learn([id])
   const explanation = tellWhere(where, () =>
-    explain(loadModule(MODULE_PATH), program, artefact.manifest, record, place),
+    explain(loadModule(MODULE_PATH), found.program(), manifest, record, header, place),
   )
   if (options.svg !== undefined) writePicture(options.svg, await waterfallSvg(explanation))
   const text = options.json ? `${JSON.stringify(explanation)}\n` : explanationText(explanation)
@@ -117,7 +126,11 @@ function writePicture(path: string, svg: string): void {
   }
 }
 
-function fromTopic(options: ExplainOptions, config: Config): Omit<Found, 'program'> {
+function fromTopic(
+  options: ExplainOptions,
+  config: Config,
+  framings: Framings,
+): Omit<Found, 'program'> {
   const { partition, offset } = options
   for (const name of ['row', 'id', 'columns'] as const) {
     if (options[name] === undefined) continue
@@ -133,12 +146,18 @@ function fromTopic(options: ExplainOptions, config: Config): Omit<Found, 'progra
   using reader = new RecordReader(properties, topic, [partition], { offset })
   const deadline = Date.now() + READ_MS_MAX
   while (Date.now() < deadline) {
-    const [first] = tellWhere(`${where}:`, () => reader.read(READ_STEP_MS))
+    let header: SchemaHeader
+    const isFirst = ({ recordOffset }: { recordOffset: number }) => recordOffset === offset
+    const [first] = tellWhere(`${where}:`, () =>
+      reader.read(READ_STEP_MS, (record, _, headers) => {
+        if (isFirst(record)) header = framings.headerOf(headers)
+      }),
+    )
     if (first && first.recordOffset !== offset) {
       throw usageError('record', `${where}: no record; the next is at ${first.recordOffset}`)
     }
     if (first?.value) {
-      return { record: first.value, place: { topic, partition, offset }, where }
+      return { record: first.value, header, place: { topic, partition, offset }, where }
     }
     if (first) throw usageError('record', `${where}: the record has no value`)
     if (reader.ended.has(partition)) {
@@ -169,15 +188,21 @@ async function fromFile(
     if (isBad(row)) throw usageError('row', badRowText(path, row))
     const topic = config.settings['topic.applications']
     const found = {
+      header: undefined,
       place: { topic, partition: 0, offset: number - 1 },
       where: `${path}:${row.line}`,
     }
     if (!path.toLowerCase().endsWith('.avro')) {
-      return { program, record: new ApplicationEncoder(schema).encode(row.application), ...found }
+      return {
+        program: () => program,
+        record: new ApplicationEncoder(schema).encode(row.application),
+        ...found,
+      }
     }
     const container = await readContainerRecords(path)
     const record = await nth(container.records, number)
-    return { program: withWriter(program, container.schema), record, ...found }
+    const own = withWriter(program, container.schema)
+    return { program: () => own, record, ...found }
   }
   const wanted = options.id === undefined ? `row ${options.row ?? 1}` : `"${options.id}"`
   throw usageError('row', `${path}: has ${number} applications, and no ${wanted}`)

@@ -68,7 +68,8 @@ function byAge(a: Letter, b: Letter): number {
 
 function viewOf(letter: Letter, versions: readonly SchemaVersion[]): LetterView {
   const { at, origin, byte, droppedBytes, key, value, headers, timestampMs } = letter
-  const attempt = value && value.length > 0 ? attemptDecode(value, versions) : undefined
+  const writers = { versions, raw: undefined, named: undefined }
+  const attempt = value && value.length > 0 ? attemptDecode(value, undefined, writers) : undefined
   const { fault } = attempt ?? {}
   return {
     letter: placeText(at),

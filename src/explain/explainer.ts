@@ -46,7 +46,8 @@ export class Explainer {
     if (!made) throw unexplained('the model or the policy that made it is not in memory any more')
     const { topic, partition, offset } = decided
     const place = { topic, partition, offset }
-    const explanation = explain(this.module, made.program, made.artefact.manifest, value, place)
+    const { program, artefact } = made
+    const explanation = explain(this.module, program, artefact.manifest, value, undefined, place)
     // Schema files may have changed since: what is shown is what was decided, or nothing.
     if (!Bun.deepEquals(explanation.decision, decided)) {
       throw unexplained('made again it is another decision: the schemas have changed since')

@@ -1,11 +1,13 @@
 // Everything that can be said of one decision: made again by the same WebAssembly, and taken apart.
 
 import { DecisionDecoder, type DecisionRecord } from '../decisions.ts'
+import type { SchemaHeader } from '../avro/schema-id.ts'
 import { OperatingError } from '../errors.ts'
 import { explainDeadLetter } from '../pipeline/dead-letter.ts'
 import type { ArtefactManifest } from '../scorer/artefact.ts'
 import { Engine } from '../scorer/engine.ts'
 import { columnName } from '../scorer/unit-scale.ts'
+import { putSchemaHeader } from '../scorer/schema-ids.ts'
 import type { Program } from '../scorer/program.ts'
 import type { Explained, FeatureShare, ScoreReason } from './explained.ts'
 
@@ -17,7 +19,7 @@ export type Explanation = Explained & { decision: DecisionRecord }
 /**
  * Decides one record and explains it.
  *
- * @param record  in the single-object encoding
+ * @param record  its value, and what its header names its schema by
  * @throws OperatingError kind 'fatal', code 'undecided', for one that is a dead letter
  */
 export function explain(
@@ -25,6 +27,7 @@ export function explain(
   program: Program,
   manifest: ArtefactManifest,
   record: Uint8Array,
+  header: SchemaHeader,
   place: Place,
 ): Explanation {
   const engine = new Engine(module, program, { records: 1, inputBytes: record.length + 1 })
@@ -33,6 +36,7 @@ export function explain(
   engine.u8.set(record, engine.inputAt)
   engine.u32[engine.spansAt / 4] = engine.inputAt
   engine.u32[engine.spansAt / 4 + 1] = record.length
+  putSchemaHeader(engine, 0, header)
   engine.decide(1)
   if (engine.u32[engine.statusesAt / 4] !== 0) {
     const { class: name, message } = explainDeadLetter(engine, 0, record.length)

@@ -8,11 +8,13 @@ import {
   RESULT_DECIDED,
 } from '../../assembly/layout.ts'
 import { DECISIONS } from '../avro/encode-plan.ts'
+import type { SchemaHeader } from '../avro/schema-id.ts'
 import { assert } from '../errors.ts'
 import type { Decision } from '../records.ts'
 import { Engine } from '../scorer/engine.ts'
 import type { EngineSize } from '../scorer/model-context.ts'
 import type { Program } from '../scorer/program.ts'
+import { putSchemaHeader } from '../scorer/schema-ids.ts'
 import { type DeadLetter, explainDeadLetter } from './dead-letter.ts'
 
 /** What became of one record: the decision's bytes, or why there is none. */
@@ -33,15 +35,21 @@ export class Decider {
   }
 
   /**
-   * Decides records in the single-object encoding.
+   * Decides records, of any framing that the program knows.
    *
    * @param firstOffset  Kafka offset of the first; the others follow without a gap
+   * @param headers      what the records' headers name their schemas by
    */
-  decide(records: readonly Uint8Array[], firstOffset: bigint): Outcome[] {
+  decide(
+    records: readonly Uint8Array[],
+    firstOffset: bigint,
+    headers: readonly SchemaHeader[] = [],
+  ): Outcome[] {
     const outcomes: Outcome[] = []
     while (outcomes.length < records.length) {
       const from = outcomes.length
       const count = this.fill(records, from)
+      for (let i = 0; i < count; i++) putSchemaHeader(this.engine, i, headers[from + i])
       this.engine.setFirstOffset(firstOffset + BigInt(from))
       this.engine.decide(count)
       this.collect(records, from, count, outcomes)

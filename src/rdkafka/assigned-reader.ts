@@ -4,7 +4,7 @@
 
 import type { Pointer } from 'bun:ffi'
 import { OperatingError, assert } from '../errors.ts'
-import { BatchBuffer } from './batch-buffer.ts'
+import { BatchBuffer, type BatchSize } from './batch-buffer.ts'
 import {
   CONSUMER,
   EVENT_ERROR,
@@ -135,7 +135,7 @@ export class AssignedReader implements Disposable {
     partition: number,
     from: number,
     until: number,
-    size: { records: number; inputBytes: number },
+    size: BatchSize,
   ): PartitionStream {
     this.closeStream()
     const queue = rd.rd_kafka_queue_get_partition(this.client, cString(topic), partition)

@@ -1,6 +1,14 @@
 // Room for a fetched batch outside of any engine: messages, spans, offsets and the values' bytes.
 
+import { HEADER_BYTES } from '../../assembly/layout.ts'
 import type { BatchTarget } from './partition-source.ts'
+
+export type BatchSize = {
+  records: number
+  inputBytes: number
+  /** Whether it is read what the records' headers name their schemas by. */
+  headers?: boolean
+}
 
 export class BatchBuffer implements BatchTarget {
   readonly u8: Uint8Array
@@ -9,16 +17,17 @@ export class BatchBuffer implements BatchTarget {
   readonly spansAt: number
   readonly offsetsAt: number
   readonly inputAt: number
-  /** Headers are not read. */
-  readonly headersAt = 0
-  readonly size: { records: number; inputBytes: number }
+  /** 0: headers are not read. */
+  readonly headersAt: number
+  readonly size: BatchSize
 
-  constructor(size: { records: number; inputBytes: number }) {
+  constructor(size: BatchSize) {
     const column = size.records * 8
     this.size = size
     this.spansAt = column
     this.offsetsAt = 2 * column
-    this.inputAt = 3 * column
+    this.headersAt = size.headers ? 3 * column : 0
+    this.inputAt = 3 * column + (size.headers ? size.records * HEADER_BYTES : 0)
     const memory = new ArrayBuffer(this.inputAt + Math.ceil(size.inputBytes / 8) * 8)
     this.u8 = new Uint8Array(memory)
     this.u32 = new Uint32Array(memory)

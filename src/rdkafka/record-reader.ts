@@ -7,7 +7,7 @@ import { assert } from '../errors.ts'
 import { CONSUMER, type Properties, makeClient, destroyClient } from './conf.ts'
 import { ERR_NONE, ERR_PARTITION_EOF, errorName, throwCode } from './error.ts'
 import { rd } from './library.ts'
-import { type KafkaRecord, copyHeaders, copyRecord } from './record.ts'
+import { type KafkaRecord, type RawHeader, copyHeaders, copyRecord } from './record.ts'
 import { MESSAGE_ERR, MESSAGE_PARTITION, i32At } from './structs.ts'
 import { TopicPartitionList } from './topic-partition-list.ts'
 import { queryWatermarks } from './watermarks.ts'
@@ -64,11 +64,12 @@ export class RecordReader implements Disposable {
   /**
    * Takes the records that are there, waiting for the first.
    *
-   * @param withHeaders  called with each record's headers, which are read only when it is given
+   * @param withHeaders  called with each record's headers, as text and as they came, which are
+   *                     read only when it is given
    */
   read(
     timeoutMs: number,
-    withHeaders?: (record: KafkaRecord, headers: Header[]) => void,
+    withHeaders?: (record: KafkaRecord, headers: Header[], raw: RawHeader[]) => void,
   ): KafkaRecord[] {
     const first = rd.rd_kafka_consume_queue(this.queue, timeoutMs)
     if (!first) return []
@@ -80,7 +81,10 @@ export class RecordReader implements Disposable {
       const record = this.take(Number(message))
       if (record) {
         records.push(record)
-        withHeaders?.(record, readHeaders(Number(message)))
+        if (withHeaders) {
+          const raw = copyHeaders(Number(message))
+          withHeaders(record, raw.map(textOf), raw)
+        }
       }
       rd.rd_kafka_message_destroy(Number(message) as Pointer)
     }
@@ -120,10 +124,7 @@ export class RecordReader implements Disposable {
   }
 }
 
-/** As text; a null value is ''. */
-function readHeaders(message: number): Header[] {
-  return copyHeaders(message).map(([name, value]) => [
-    name,
-    new TextDecoder().decode(value ?? undefined),
-  ])
+/** A null value is ''. */
+function textOf([name, value]: RawHeader): Header {
+  return [name, new TextDecoder().decode(value ?? undefined)]
 }

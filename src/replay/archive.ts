@@ -4,30 +4,41 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { loadSchemaVersions } from '../avro/schema-files.ts'
+import type { SchemaVersion } from '../avro/schema-files.ts'
 import { messageOf, usageError } from '../errors.ts'
 import { sha256Hex } from '../hash.ts'
 import { readJson } from '../json.ts'
-import { loadPolicy } from '../policy/policy.ts'
-import { loadArtefact } from '../scorer/artefact.ts'
-import { type Program, makeProgram } from '../scorer/program.ts'
+import type { Program } from '../scorer/program.ts'
+import type { RecordedReader } from './recorded-fields.ts'
 
 const manifest = z.object({ artefact: z.number(), model: z.string() })
 
+/**
+ * Makes programs of a model and a policy.
+ *
+ * @param decision  version of the decision's schema
+ * @param id        the registry's, which decisions start with in place of its fingerprint
+ */
+export type ProgramSources = (
+  files: { model: string; policy: string },
+  decision: SchemaVersion,
+  id: number | undefined,
+) => () => Program
+
 export class Archive {
-  private readonly schemas: string
+  private readonly sources: ProgramSources
   private readonly places: readonly string[]
   /** Folder of each artefact and file of each policy, by hash. */
   private readonly models = new Map<string, string>()
   private readonly policies = new Map<string, string>()
 
   /**
-   * @param schemas  folder of all records' schemas
+   * @param sources  makes programs of them
    * @param places   artefacts, policy files, and folders of them to any depth below
    * @throws OperatingError kind 'usage', code 'file', for a place that cannot be read
    */
-  constructor(schemas: string, places: readonly string[]) {
-    this.schemas = schemas
+  constructor(sources: ProgramSources, places: readonly string[]) {
+    this.sources = sources
     this.places = [...new Set(places)]
     for (const place of this.places) this.look(place)
   }
@@ -62,21 +73,19 @@ export class Archive {
    * The program that made a decision.
    *
    * @param model, policy  SHA-256 as hexadecimal text
-   * @param schema         fingerprint of the decision's own schema
+   * @param reader         the decision's own schema, and what it starts with
    * @param where          the decision, for the error
-   * @throws OperatingError kind 'usage', code 'archive', when model, policy or schema is not here
+   * @throws OperatingError kind 'usage', code 'archive', when model or policy is not here
    */
-  program(model: string, policy: string, schema: bigint, where: string): Program {
+  program(
+    model: string,
+    policy: string,
+    { version, id }: RecordedReader,
+    where: string,
+  ): () => Program {
     const folder = this.find('model', this.models, model, where)
     const file = this.find('policy', this.policies, policy, where)
-    const decisions = loadSchemaVersions(join(this.schemas, 'loan_decision'))
-    const decisionSchema = decisions.find(({ fingerprint }) => fingerprint === schema)
-    if (!decisionSchema) {
-      throw usageError('archive', `${where}: no schema in ${this.schemas} has its fingerprint`)
-    }
-    const applications = loadSchemaVersions(join(this.schemas, 'loan_application'))
-    const parts = { applications, decisionSchema, policy: loadPolicy(file) }
-    return makeProgram(parts, loadArtefact(folder))
+    return this.sources({ model: folder, policy: file }, version, id)
   }
 
   private find(

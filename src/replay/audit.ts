@@ -2,6 +2,10 @@
 // its decision names, and the two are compared byte for byte. Decisions that are missing, doubled,
 // extra or in another order are told, too.
 
+import { schemaHeaderOf } from '../avro/schema-id.ts'
+import type { RawRecord } from '../rdkafka/record.ts'
+import { namedIds } from '../scorer/schema-ids.ts'
+import type { KnownSchemas } from './known-schemas.ts'
 import { STATUS_OK } from '../../assembly/layout.ts'
 import { assert } from '../errors.ts'
 import type { PartitionStream } from '../rdkafka/assigned-reader.ts'
@@ -55,12 +59,13 @@ export class PartitionAudit {
   private readonly applications: PartitionStream
   private readonly recorded: RecordedDecisions
   private readonly fallback: BatchDecider
+  private readonly schemas: KnownSchemas
   private readonly counts: AuditCounts
   private readonly tell: (finding: Finding) => void
   private readonly ahead = new Map<number, Recorded>()
   private readonly seen = new OffsetSet()
   private readonly missing = new OffsetSet()
-  private readonly late = new Map<number, Uint8Array>()
+  private readonly late = new Map<number, Pick<RawRecord, 'value' | 'headers'>>()
   private highest = -1
   private isAtEnd = false
   private regime: Regime | undefined
@@ -68,6 +73,7 @@ export class PartitionAudit {
   /**
    * @param fallback  says of an application without a decision whether there must be one: that
    *                  rests on schemas, not on the model
+   * @param schemas   what the applications name is brought into it
    * @param counts    added to
    * @param tell      told of what is found
    */
@@ -76,6 +82,7 @@ export class PartitionAudit {
     applications: PartitionStream,
     recorded: RecordedDecisions,
     fallback: BatchDecider,
+    schemas: KnownSchemas,
     counts: AuditCounts,
     tell: (finding: Finding) => void,
   ) {
@@ -83,6 +90,7 @@ export class PartitionAudit {
     this.applications = applications
     this.recorded = recorded
     this.fallback = fallback
+    this.schemas = schemas
     this.counts = counts
     this.tell = tell
   }
@@ -93,9 +101,12 @@ export class PartitionAudit {
   }
 
   /** Audits the next batch; false when there is none. */
-  step(): boolean {
+  async step(): Promise<boolean> {
     const count = this.applications.next()
     if (count === 0) return false
+    if (this.schemas.hasRegistry) {
+      await this.schemas.learn(namedIds(this.applications.batch, count))
+    }
     this.counts.applications += count
     const paired = this.pair(count)
     for (let from = 0; from < count;) {
@@ -191,11 +202,12 @@ export class PartitionAudit {
       this.extra(recorded, 'no application lies there, or it is a dead letter')
       return
     }
-    const value = this.late.get(recordOffset)
+    const late = this.late.get(recordOffset)
     this.late.delete(recordOffset)
     // Its order is wrong in any case, which was told; its bytes are beyond what is kept.
-    if (!value) return
-    const decision = regime.decider.decideOne(value, recordOffset)
+    if (!late?.value) return
+    const header = schemaHeaderOf(late.headers)
+    const decision = regime.decider.decideOne(late.value, header, recordOffset)
     assert(decision, 'what is a dead letter is not missing')
     this.compare(decision, bytes, recorded)
   }
@@ -228,7 +240,8 @@ export class PartitionAudit {
     const recordOffset = this.applications.recordOffset(index)
     this.missing.add(recordOffset)
     if (this.late.size === LATE_MAX) return
-    this.late.set(recordOffset, this.applications.batch.value(index).slice())
+    const { value, headers } = this.applications.record(index)
+    this.late.set(recordOffset, { value, headers })
   }
 
   private compare(expected: Uint8Array, actual: Uint8Array, recorded: Recorded): void {
@@ -239,7 +252,7 @@ export class PartitionAudit {
     let byte = 0
     while (expected[byte] === actual[byte]) byte++
     const { recordOffset, at, regime } = recorded
-    const field = fieldAt(regime.version.schema, actual, byte)
+    const field = fieldAt(regime.reader.version.schema, actual, byte)
     this.found('different', { offset: recordOffset, decision_offset: at, byte, field })
   }
 

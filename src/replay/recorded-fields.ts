@@ -4,6 +4,7 @@
 import type { SchemaVersion } from '../avro/schema-files.ts'
 import type { Schema } from '../avro/schema.ts'
 import { singleObjectHeader } from '../avro/fingerprint.ts'
+import { registryHeader } from '../avro/schema-id.ts'
 import { usageError } from '../errors.ts'
 
 /** Where the fields lie that name model, policy and input; the topic as bytes. */
@@ -17,7 +18,6 @@ export type RecordedFields = {
 }
 
 const WANTED = ['model', 'policy', 'topic', 'partition', 'offset'] as const
-const HEADER_BYTES = 10
 /** Varint of 64 bits. */
 const VARINT_BYTES_MAX = 10
 
@@ -26,6 +26,8 @@ type Step = { name: string; skip: (cursor: Cursor) => void }
 
 export class RecordedReader {
   readonly version: SchemaVersion
+  /** The registry's id that its decisions start with, where it is not the fingerprint. */
+  readonly id: number | undefined
   private readonly header: Uint8Array
   private readonly steps: readonly Step[]
   private readonly cursor: Cursor = { bytes: new Uint8Array(0), at: 0 }
@@ -38,21 +40,30 @@ export class RecordedReader {
     recordOffset: 0,
   }
 
-  /** @throws OperatingError kind 'usage' when the schema does not name the input */
-  constructor(version: SchemaVersion) {
+  /**
+   * @param id  the registry's, for decisions that start with it
+   * @throws OperatingError kind 'usage' when the schema does not name the input
+   */
+  constructor(version: SchemaVersion, id?: number) {
     const { fields } = version.schema
     for (const name of WANTED) {
       if (fields.some((field) => field.name === name)) continue
       throw usageError('schema', `${version.path}: has no field ${name}, which tells the input`)
     }
     this.version = version
-    this.header = singleObjectHeader(version.fingerprint)
+    this.id = id
+    this.header = id === undefined ? singleObjectHeader(version.fingerprint) : registryHeader(id)
     this.steps = fields.map(({ name, schema }) => ({ name, skip: skipOf(schema) }))
   }
 
-  /** Whether the bytes are in single-object encoding under this schema. */
+  /** Tells it from the others. */
+  get names(): string {
+    return `${this.version.version}/${this.id ?? ''}`
+  }
+
+  /** Whether the bytes start as a decision of this schema does. */
   owns(bytes: Uint8Array): boolean {
-    for (let i = 0; i < HEADER_BYTES; i++) if (bytes[i] !== this.header[i]) return false
+    for (let i = 0; i < this.header.length; i++) if (bytes[i] !== this.header[i]) return false
     return true
   }
 
@@ -60,7 +71,7 @@ export class RecordedReader {
   read(bytes: Uint8Array): RecordedFields | undefined {
     const { cursor, found } = this
     cursor.bytes = bytes
-    cursor.at = HEADER_BYTES
+    cursor.at = this.header.length
     for (const { name, skip } of this.steps) {
       const start = cursor.at
       switch (name) {

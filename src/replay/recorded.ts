@@ -1,17 +1,16 @@
 // The decisions of one input partition as they lie on the decisions' topic, one after the other,
 // each with the program that made it.
 
-import type { SchemaVersion } from '../avro/schema-files.ts'
 import type { PartitionStream } from '../rdkafka/assigned-reader.ts'
 import type { Archive } from './archive.ts'
 import { BatchDecider, type BatchSize } from './batch-decider.ts'
-import { type RecordedFields, RecordedReader } from './recorded-fields.ts'
+import type { RecordedFields, RecordedReader } from './recorded-fields.ts'
 import type { Window } from './window.ts'
 
 const HASH_BYTES = 32
 
 /** What decided: model, policy and the decision's schema. */
-export type Regime = { version: SchemaVersion; decider: BatchDecider }
+export type Regime = { reader: RecordedReader; decider: BatchDecider }
 
 export type Recorded = {
   /** Offset on the decisions' topic. */
@@ -45,20 +44,20 @@ export class Regimes {
   /** Where the applications lie that are decided from now on. */
   setPartition(topic: string, partition: number): void {
     this.place = { topic, partition }
-    for (const { decider } of this.known.values()) decider.engine.setPartition(topic, partition)
+    for (const { decider } of this.known.values()) decider.setPartition(topic, partition)
   }
 
   /** @throws OperatingError kind 'usage' when model or policy is not at hand */
   of(
     bytes: Uint8Array,
     { modelAt, policyAt }: RecordedFields,
-    version: SchemaVersion,
+    reader: RecordedReader,
     where: () => string,
   ): Regime {
     const { last } = this
     if (
       last &&
-      last.regime.version === version &&
+      last.regime.reader === reader &&
       same(bytes, modelAt, last.names, 0) &&
       same(bytes, policyAt, last.names, HASH_BYTES)
     ) {
@@ -66,24 +65,24 @@ export class Regimes {
     }
     const model = Buffer.from(bytes.subarray(modelAt, modelAt + HASH_BYTES))
     const policy = Buffer.from(bytes.subarray(policyAt, policyAt + HASH_BYTES))
-    const key = `${version.version}/${model.toString('hex')}/${policy.toString('hex')}`
-    const regime = this.known.get(key) ?? this.make(key, version, model, policy, where())
+    const key = `${reader.names}/${model.toString('hex')}/${policy.toString('hex')}`
+    const regime = this.known.get(key) ?? this.make(key, reader, model, policy, where())
     this.last = { names: Buffer.concat([model, policy]), regime }
     return regime
   }
 
   private make(
     key: string,
-    version: SchemaVersion,
+    reader: RecordedReader,
     model: Buffer,
     policy: Buffer,
     where: string,
   ): Regime {
     const hashes = [model.toString('hex'), policy.toString('hex')] as const
-    const program = this.archive.program(...hashes, version.fingerprint, where)
+    const program = this.archive.program(...hashes, reader, where)
     const decider = new BatchDecider(this.module, program, this.size)
-    decider.engine.setPartition(this.place.topic, this.place.partition)
-    const regime = { version, decider }
+    decider.setPartition(this.place.topic, this.place.partition)
+    const regime = { reader, decider }
     this.known.set(key, regime)
     return regime
   }
@@ -161,7 +160,7 @@ export class RecordedDecisions {
       return undefined
     }
     const where = () => `the decision at partition ${partition}, offset ${at}`
-    const regime = this.regimes.of(bytes, fields, reader.version, where)
+    const regime = this.regimes.of(bytes, fields, reader, where)
     return { at, recordOffset, bytes: bytes.slice(), regime }
   }
 

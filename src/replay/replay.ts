@@ -4,11 +4,18 @@ import { DECISIONS } from '../avro/encode-plan.ts'
 import { RESULT_OUTCOMES } from '../../assembly/layout.ts'
 import type { DeadLetter } from '../pipeline/dead-letter.ts'
 import type { AssignedReader, PartitionStream } from '../rdkafka/assigned-reader.ts'
+import { namedIds } from '../scorer/schema-ids.ts'
 import type { BatchDecider } from './batch-decider.ts'
+import type { KnownSchemas } from './known-schemas.ts'
 import { nextTurn } from './turn.ts'
 import type { Window } from './window.ts'
 
-export type Input = { reader: AssignedReader; topic: string; windows: readonly Window[] }
+export type Input = {
+  reader: AssignedReader
+  topic: string
+  windows: readonly Window[]
+  schemas: KnownSchemas
+}
 
 /** A batch that was read, in the partition that the deciders are set to. */
 export type Batch = { stream: PartitionStream; partition: number }
@@ -20,15 +27,16 @@ export type Batch = { stream: PartitionStream; partition: number }
  * @param onProgress  told how many offsets were passed
  */
 export async function* batches(
-  { reader, topic, windows }: Input,
+  { reader, topic, windows, schemas }: Input,
   deciders: readonly BatchDecider[],
   onProgress: (offsets: number) => void,
 ): AsyncGenerator<Batch> {
   let before = 0
   for (const { partition, from, until } of windows) {
-    for (const { engine } of deciders) engine.setPartition(topic, partition)
-    const stream = reader.open(topic, partition, from, until, deciders[0]!.engine.size)
+    for (const decider of deciders) decider.setPartition(topic, partition)
+    const stream = reader.open(topic, partition, from, until, deciders[0]!.size)
     while (stream.next() > 0) {
+      if (schemas.hasRegistry) await schemas.learn(namedIds(stream.batch, stream.count))
       yield { stream, partition }
       onProgress(before + stream.position - from)
       await nextTurn()

@@ -30,11 +30,13 @@ export type Need = { field: string; what: string; rule: 'MODEL_INPUT_LOST' | 'PO
 export class Impact {
   readonly modelName: string
   private readonly features: ArtefactManifest['features']
+  private readonly catalogue: NonNullable<ArtefactManifest['reasons']>['codes']
   private readonly policy: Policy
 
   constructor(manifest: ArtefactManifest, policy: Policy) {
     this.modelName = manifest.name
     this.features = manifest.features
+    this.catalogue = manifest.reasons?.codes ?? []
     this.policy = policy
   }
 
@@ -51,19 +53,36 @@ export class Impact {
     )
     // The cut-offs are on the margin, which rests on every feature.
     const ofMargin = features.length > 0 ? [cutoffs.reject_code, cutoffs.refer_code] : []
+    const ofScore = this.catalogue.filter(({ features: own }) =>
+      features.some(({ name }) => Object.hasOwn(own, name)),
+    )
+    const ofRules = touched.map(({ rule }) => rule.code)
+    const codes = [...ofRules, ...ofMargin, ...this.ofTraining(features)]
     return {
       features: features.map(({ name }) => name),
       rules: touched.map(({ rule, i }) => `rules[${i}] ${rule.code}`),
-      reasons: [...new Set([...touched.map(({ rule }) => rule.code), ...ofMargin])],
+      reasons: [...new Set([...codes, ...ofScore.map(({ code }) => code)])],
       modelKeepsInputs: features.every(({ field }) => isColumn(next, field)),
     }
   }
 
-  /** What a change of the decision at a path touches: only its reasons come from the policy. */
+  /** What the policy says of values that training has not seen. */
+  private ofTraining(features: ArtefactManifest['features']): string[] {
+    const { training } = this.policy.file
+    const seen = features.flatMap((feature) => feature.training ?? [])
+    if (!training || seen.length === 0) return []
+    const isNeverMissing = seen.some(({ missing }) => missing === 0)
+    const { outside_code, missing_code } = training
+    return isNeverMissing ? [outside_code, missing_code] : [outside_code]
+  }
+
+  /** What a change of the decision at a path touches: its reasons alone. */
   ofDecision(path: string): Touches {
     const { rules, cutoffs } = this.policy.file
     if (!overlaps('reasons', path)) return TOUCHES_NOTHING
-    const codes = [...rules.map(({ code }) => code), cutoffs.reject_code, cutoffs.refer_code]
+    const ofPolicy = [...rules.map(({ code }) => code), cutoffs.reject_code, cutoffs.refer_code]
+    const ofScore = this.catalogue.map(({ code }) => code)
+    const codes = [...ofPolicy, ...this.ofTraining(this.features), ...ofScore]
     return { ...TOUCHES_NOTHING, reasons: [...new Set(codes)] }
   }
 

@@ -49,6 +49,7 @@ import {
   MESSAGE_BYTES,
   RESULT_BYTES,
   WRITER_BYTES,
+  OUTPUT_PADDING,
 } from '../../assembly/layout.ts'
 import { type EncodeStep, makeEncodePlan } from '../avro/encode-plan.ts'
 import { assert } from '../errors.ts'
@@ -155,7 +156,7 @@ export function takeOutputs(
     resultAt: arena.take(RESULT_BYTES),
     messagesAt: arena.take(records * MESSAGE_BYTES),
     referredAt: arena.take(records * MESSAGE_BYTES),
-    outputAt: arena.take(inputBytes + records * decisionBytes),
+    outputAt: arena.take(inputBytes + records * decisionBytes + OUTPUT_PADDING),
   }
 }
 

@@ -9,7 +9,11 @@ import {
   STATUS_OK,
   STEP_BYTES,
   STEP_CODE,
+  DECODE_DOUBLE,
   DECODE_END,
+  DECODE_ID,
+  DECODE_PLAIN,
+  INPUT_PADDING,
 } from '../../assembly/layout.ts'
 import { isNumeric } from '../../src/avro/columns.ts'
 import { makeDecodePlan } from '../../src/avro/decode-plan.ts'
@@ -576,12 +580,28 @@ describe('pairs that are refused', () => {
 })
 
 describe('the plan', () => {
-  test('ends with the step that ends it', () => {
-    const record = parseRecord(applicationOf(field('x', 'double')), 'r.avsc')
+  const codesOf = (...fields: Json[]) => {
+    const record = parseRecord(applicationOf(...fields), 'r.avsc')
     const { bytes } = makeDecodePlan(record, record, new Map([['x', 0]]), 'application_id')
-    expect(bytes.length % STEP_BYTES).toBe(0)
-    const last = new DataView(bytes.buffer).getUint32(bytes.length - STEP_BYTES + STEP_CODE, true)
-    expect(last).toBe(DECODE_END)
+    const view = new DataView(bytes.buffer)
+    const codes: number[] = []
+    for (let at = 0; codes.at(-1) !== DECODE_END; at += STEP_BYTES) {
+      codes.push(view.getUint32(at + STEP_CODE, true))
+    }
+    return codes
+  }
+
+  test('ends with the step that ends it, and starts with the one that says it is plain', () => {
+    const codes = codesOf(field('x', 'double'))
+    expect(codes).toEqual([DECODE_PLAIN, DECODE_ID, DECODE_DOUBLE, DECODE_END])
+  })
+
+  test('is not plain with values that hold others, or that more bytes lie in than are padded', () => {
+    const x = field('x', 'double')
+    const big = (size: number): Json => ({ type: 'fixed', name: 'F', size })
+    expect(codesOf(x, field('y', { type: 'array', items: 'int' }))).not.toContain(DECODE_PLAIN)
+    expect(codesOf(x, field('y', big(INPUT_PADDING)))).not.toContain(DECODE_PLAIN)
+    expect(codesOf(x, field('y', big(INPUT_PADDING / 2)))).toContain(DECODE_PLAIN)
   })
 
   test.each([

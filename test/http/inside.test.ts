@@ -56,7 +56,7 @@ test('a sampled decision is explained just as `explain` does it', async () => {
   const { value } = monitor.kept.find(sample.partition, sample.offset)!
   const place = { topic: sample.topic, partition: sample.partition, offset: sample.offset }
   const { manifest } = loadArtefact(MODEL_FOLDER)
-  const due = explain(wasmModule, worker.program, manifest, value, place)
+  const due = explain(wasmModule, worker.program, manifest, value, undefined, place)
   expect(shown).toEqual(JSON.parse(JSON.stringify(due)) as Explanation)
   expect(shown.decision.application_id).toBe(sample.application_id)
   const sum = shown.features.reduce((total, { contribution }) => total + contribution!, 0)

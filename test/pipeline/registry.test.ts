@@ -2,9 +2,12 @@
 // does when the registry is down, refuses it, or does not know what a record names.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { SCHEMA_ID_HEADER, registryHeader } from '../../src/avro/schema-id.ts'
 import type { Json } from '../../src/avro/schema.ts'
-import { BUILD } from '../../src/paths.ts'
+import { BUILD, fromRoot } from '../../src/paths.ts'
 import { libraryPath, openLibrary } from '../../src/rdkafka/library.ts'
 import { MockCluster } from '../../src/rdkafka/mock-cluster.ts'
 import { RegistryClient } from '../../src/registry/client.ts'
@@ -17,6 +20,7 @@ import {
   readTopic,
   send,
 } from '../support/applications.ts'
+import { type CliResult, cli } from '../support/cli.ts'
 import { applicationSchema, decisionSchema } from '../support/engine.ts'
 import { sendWithHeaders } from '../support/produce-headers.ts'
 import { RegistryFront } from '../support/registry-front.ts'
@@ -50,6 +54,15 @@ function settings(cluster: MockCluster, front: RegistryFront) {
     'heartbeat.interval.ms': 300,
     'schema.registry.url': front.url,
   }
+}
+
+/** A command under a worker's settings. */
+function command(
+  args: readonly string[],
+  own: Record<string, string | number>,
+): Promise<CliResult> {
+  const sets = Object.entries(own).flatMap(([name, value]) => ['--set', `${name}=${value}`])
+  return cli([...args, ...sets])
 }
 
 /** By partition the decisions' bytes, as hexadecimal text. */
@@ -284,6 +297,64 @@ describe.skipIf(reason !== undefined)(`with a registry${reason ? ` (${reason})` 
       'unknown-schema',
       'unknown-framing',
     ])
+    const own = { ...settings(cluster, front), 'schema.registry.headers': 'true' }
+    const verified = await command(['replay', '--verify', '--json'], own)
+    expect(verified.err).toBe('')
+    expect(JSON.parse(verified.out)).toMatchObject({ ok: true, equal: 4, dead_letters: 2 })
+    for (const [offset, { key }] of inputs.entries()) {
+      const due = Buffer.from(key).toString()
+      const place = ['--partition', '0', '--offset', String(offset)]
+      const { code, out } = await command(['explain', '--json', ...place], own)
+      expect(code).toBe(offset === 3 || offset === 4 ? 1 : 0)
+      if (code === 0) {
+        expect(JSON.parse(out)).toMatchObject({ decision: { application_id: due, offset } })
+      }
+    }
+    const letters = await command(['dlq', 'inspect', '--json'], own)
+    const inspected = letters.out.trim().split('\n')
+    expect(
+      inspected.map((line) => (JSON.parse(line) as { now: string }).now.split(':')[0]!),
+    ).toEqual(['unknown-schema', 'unknown-framing'])
+    // The registry has come to know the GUID: what the letter holds can be read now.
+    front.guids.set(guid.replace('8', '7'), id)
+    const [first] = (await command(['dlq', 'inspect', '--json'], own)).out.split('\n')
+    expect(JSON.parse(first!)).toMatchObject({
+      now: 'it would be decided',
+      attempt: { schema: expect.stringContaining('of the registry') },
+    })
+    expect((JSON.parse(first!) as { attempt: object }).attempt).not.toHaveProperty('fault')
+  })
+
+  test('what has no framing is replayed and explained by the one schema that is set', async () => {
+    using cluster = makeCluster()
+    using front = new RegistryFront(registry).up()
+    const inputs = makeInputs(20, 1)
+    const framed = inputs.map((input, i) => {
+      const body = input.value.subarray(SINGLE_OBJECT_BYTES)
+      const value = [input.value, body, Buffer.concat([registryHeader(id), body])][i % 3]!
+      return { ...input, value }
+    })
+    send(cluster.bootstrapServers, framed)
+    const own = {
+      ...settings(cluster, front),
+      'schemas.raw.path': fromRoot('schemas/loan_application/1.avsc'),
+    }
+    {
+      await using worker = new WorkerProcess(own)
+      await worker.reaches('loan_decisions_total', inputs.length)
+      expect(await worker.stop()).toBe(0)
+    }
+    const verified = await command(['replay', '--verify', '--json'], own)
+    expect(JSON.parse(verified.out)).toMatchObject({ ok: true, equal: inputs.length })
+    const explained = await command(['explain', '--json', '--partition', '0', '--offset', '1'], own)
+    expect(JSON.parse(explained.out)).toMatchObject({
+      decision: { application_id: Buffer.from(inputs[1]!.key).toString() },
+    })
+    await front.down()
+    const waits = { ...own, 'broker.timeout.ms': '1000' }
+    const without = await command(['replay', '--verify', '--json'], waits)
+    expect(without.code).toBe(1)
+    expect(without.err).toContain('registry')
   })
 
   describe('decisions that start with an id', () => {
@@ -320,6 +391,16 @@ describe.skipIf(reason !== undefined)(`with a registry${reason ? ` (${reason})` 
       const start = hex(registryHeader(decisionId!))
       const expected = expectedDecisions(inputs)[0]!.map((text) => start + text.slice(20))
       expect(decisionsOf(cluster)[0]!).toEqual(expected)
+      const own = {
+        ...settings(cluster, front),
+        ...byId,
+        'schema.registry.token': 'a-token',
+      }
+      const verified = await command(['replay', '--verify', '--json'], own)
+      expect(JSON.parse(verified.out)).toMatchObject({ ok: true, equal: 10 })
+      const output = join(mkdtempSync(join(tmpdir(), 'loanstream-registry-')), 'again.jsonl')
+      expect((await command(['replay', '--output', output], own)).code).toBe(0)
+      expect(readFileSync(output, 'utf8').trim().split('\n')).toHaveLength(10)
     })
 
     test('of a start that the registry refuses are none', async () => {

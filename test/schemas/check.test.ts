@@ -159,7 +159,14 @@ describe('what is touched', () => {
       touches: {
         features: ['annual_income'],
         rules: ['rules[1] LOAN_TO_INCOME_ABOVE_MAXIMUM'],
-        reasons: ['LOAN_TO_INCOME_ABOVE_MAXIMUM', 'RISK_ABOVE_LIMIT', 'RISK_NEEDS_REVIEW'],
+        reasons: [
+          'LOAN_TO_INCOME_ABOVE_MAXIMUM',
+          'RISK_ABOVE_LIMIT',
+          'RISK_NEEDS_REVIEW',
+          'OUTSIDE_TRAINING_RANGE',
+          'INPUT_MISSING',
+          'INCOME_FOR_AMOUNT',
+        ],
         modelKeepsInputs: false,
       },
     })

@@ -20,6 +20,9 @@ reject_from = 1
 reject_code = "REJECTED"
 refer_above = 0
 refer_code = "REFERRED"
+[training]
+outside_code = "OUTSIDE"
+missing_code = "MISSING"
 [[rules]]
 code = "LOAN_TO_INCOME"
 outcome = "reject"
@@ -30,12 +33,25 @@ above = 1
 
 const shipped = shippedArtefact('models/default').manifest
 const [feature] = shipped.features
+const seen = { minimum: 0, maximum: 9 }
 const manifest: ArtefactManifest = {
   ...shipped,
   features: [
-    { ...feature!, name: 'income', field: 'applicant.income' },
-    { ...feature!, name: 'age', field: 'applicant.age' },
+    {
+      ...feature!,
+      name: 'income',
+      field: 'applicant.income',
+      training: { ...seen, missing: 0 },
+    },
+    { ...feature!, name: 'age', field: 'applicant.age', training: { ...seen, missing: 3 } },
   ],
+  reasons: {
+    ...shipped.reasons!,
+    codes: [
+      { code: 'LOW_INCOME', statement: 'Income', hmda: 1, features: { income: 'low' } },
+      { code: 'OTHER', statement: 'Other', hmda: 9, features: { age: 'low' } },
+    ],
+  },
 }
 const impact = new Impact(manifest, parsePolicy(POLICY, 'policy.toml'))
 
@@ -64,16 +80,16 @@ type Case = [path: string, features: string[], rules: string[], reasons: string[
 const ALL: [string[], string[], string[]] = [
   ['income', 'age'],
   ['rules[0] LOAN_TO_INCOME'],
-  ['LOAN_TO_INCOME', 'REJECTED', 'REFERRED'],
+  ['LOAN_TO_INCOME', 'REJECTED', 'REFERRED', 'OUTSIDE', 'MISSING', 'LOW_INCOME', 'OTHER'],
 ]
 const CASES: Case[] = [
   [
     'applicant.income',
     ['income'],
     ['rules[0] LOAN_TO_INCOME'],
-    ['LOAN_TO_INCOME', 'REJECTED', 'REFERRED'],
+    ['LOAN_TO_INCOME', 'REJECTED', 'REFERRED', 'OUTSIDE', 'MISSING', 'LOW_INCOME'],
   ],
-  ['applicant.age', ['age'], [], ['REJECTED', 'REFERRED']],
+  ['applicant.age', ['age'], [], ['REJECTED', 'REFERRED', 'OUTSIDE', 'OTHER']],
   ['amount', [], ['rules[0] LOAN_TO_INCOME'], ['LOAN_TO_INCOME']],
   ['applicant.name', [], [], []],
   ['applicant_income', [], [], []],
@@ -95,7 +111,7 @@ test.each(CASES)(
 
 test.each(['reasons', 'reasons[].code', ''])('"%s" of a decision touches every reason', (path) => {
   const { reasons } = impact.ofDecision(path)
-  expect(reasons).toEqual(['LOAN_TO_INCOME', 'REJECTED', 'REFERRED'])
+  expect(reasons).toEqual(ALL[2])
 })
 
 test('another field of a decision touches none', () => {

@@ -1,8 +1,7 @@
 // `dlq inspect`: all of a letter: where it comes from, its headers and bytes, its fields up to the
 // fault, and what the worker would make of it now.
 
-import { join } from 'node:path'
-import { loadSchemaVersions } from '../../avro/schema-files.ts'
+import { type SchemaHeader, schemaIdOf } from '../../avro/schema-id.ts'
 import { bytesText, printable } from '../../dlq/bytes-text.ts'
 import { type Attempt, attemptDecode } from '../../dlq/decode-attempt.ts'
 import { hexDump } from '../../dlq/hex-dump.ts'
@@ -10,12 +9,11 @@ import { type Letter, identityOf, placeText } from '../../dlq/letter.ts'
 import { rowOf } from '../../dlq/export.ts'
 import { fetchOriginal } from '../../dlq/original.ts'
 import { MODULE_PATH } from '../../paths.ts'
-import { Decider } from '../../pipeline/decider.ts'
-import { programFiles } from '../../runtime.ts'
+import { Decider, type Outcome } from '../../pipeline/decider.ts'
 import { loadModule } from '../../scorer/module.ts'
-import { loadProgram } from '../../scorer/program.ts'
 import type { Context } from '../context.ts'
 import type { InspectOptions } from '../dlq.ts'
+import { Framings } from '../framings.ts'
 import { openReader } from '../replay/open.ts'
 import { openLetters, timeText } from './open.ts'
 
@@ -24,9 +22,9 @@ export async function inspectLetters(options: InspectOptions, context: Context):
   const { config } = letters
   using originals = openReader(config)
   const marks = letters.marks()
-  const files = programFiles(config)
-  const versions = loadSchemaVersions(join(files.schemas, 'loan_application'))
-  const decider = new Decider(loadModule(MODULE_PATH), loadProgram(files), letters.topic, 0)
+  const framings = new Framings(config)
+  const writers = framings.writers()
+  const decide = await deciding(framings, letters.topic)
   const bytesMax = config.settings['batch.bytes']
   let shown = 0
   for await (const letter of letters.select()) {
@@ -36,8 +34,11 @@ export async function inspectLetters(options: InspectOptions, context: Context):
     }
     const original = letter.droppedBytes === undefined ? letter : fetchOriginal(originals, letter)
     const value = 'value' in original ? original.value : null
-    const attempt = value && value.length > 0 ? attemptDecode(value, versions) : undefined
-    const now = nowText(decider, value, bytesMax)
+    const header = framings.headerOf(letter.headers)
+    const id = value?.length ? schemaIdOf(value, header) : undefined
+    if (id !== undefined) await framings.schemas.learn([id])
+    const attempt = value?.length ? attemptDecode(value, header, writers) : undefined
+    const now = nowText(decide, value, header, bytesMax)
     const inspected = { letter, value, attempt, now, sent: marks.has(identityOf(letter)) }
     const gone = 'gone' in original ? original.gone : undefined
     if (options.json) printJson(inspected, gone, context)
@@ -58,9 +59,31 @@ type Inspected = {
   sent: boolean
 }
 
-function nowText(decider: Decider, value: Uint8Array | null, bytesMax: number): string {
+type Decide = (value: Uint8Array, header: SchemaHeader) => Outcome | undefined
+
+/** Decides by what is known of schemas at the time. */
+async function deciding(framings: Framings, topic: string): Promise<Decide> {
+  const module = loadModule(MODULE_PATH)
+  const source = await framings.programOf()
+  let program = source()
+  let decider = new Decider(module, program, topic, 0)
+  return (value, header) => {
+    if (source() !== program) {
+      program = source()
+      decider = new Decider(module, program, topic, 0)
+    }
+    return decider.decide([value], 0n, [header])[0]
+  }
+}
+
+function nowText(
+  decide: Decide,
+  value: Uint8Array | null,
+  header: SchemaHeader,
+  bytesMax: number,
+): string {
   if (value && value.length > bytesMax) return `too-large: batch.bytes is ${bytesMax}`
-  const [outcome] = decider.decide([value ?? new Uint8Array(0)], 0n)
+  const outcome = decide(value ?? new Uint8Array(0), header)
   if (!outcome || 'decision' in outcome) return 'it would be decided'
   return `${outcome.deadLetter.class}: ${outcome.deadLetter.message}`
 }

@@ -11,12 +11,12 @@ import { quantilesOf, rankCorrelation } from '../model/statistics.ts'
 import { textTable } from '../model/text-table.ts'
 import { startProgress } from '../progress.ts'
 import type { ReplayOptions } from '../replay.ts'
-import { openWindow, programOf, windowText } from './open.ts'
+import { openWindow, windowText } from './open.ts'
 
 export async function compareWindow(options: ReplayOptions, context: Context): Promise<number> {
   using opened = openWindow(options, context)
-  const programs = [programOf(opened, {}), programOf(opened, options)] as const
-  const { module, size, topic, windows } = opened
+  const { framings, module, size, topic, windows } = opened
+  const programs = [await framings.programOf(), await framings.programOf(options)] as const
   const [a, b] = programs.map((program) => new BatchDecider(module, program, size)) as [
     BatchDecider,
     BatchDecider,
@@ -38,7 +38,7 @@ export async function compareWindow(options: ReplayOptions, context: Context): P
   } finally {
     progress.stop()
   }
-  const sides = programs.map((program, i) => sideOf(program, totals[i]!.outcomes))
+  const sides = programs.map((program, i) => sideOf(program(), totals[i]!.outcomes))
   const seconds = (performance.now() - startedMs) / 1000
   const report = reportOf(comparison, sides as [Side, Side])
   const { applications } = totals[0]

@@ -14,7 +14,7 @@ import type { Context } from '../context.ts'
 import { decisionWriter } from '../decision-writer.ts'
 import { type Progress, startProgress } from '../progress.ts'
 import type { ReplayOptions } from '../replay.ts'
-import { type Opened, openWindow, programOf, windowText } from './open.ts'
+import { type Opened, openWindow, windowText } from './open.ts'
 
 /** Dead letters that are told one by one; the rest is only counted. */
 const TOLD_MAX = 20
@@ -29,11 +29,11 @@ export async function decideWindow(options: ReplayOptions, context: Context): Pr
     throw usageError('option', `--output ${output}: must be ${forms}`)
   }
   using opened = openWindow(options, context)
-  const program = programOf(opened, options)
+  const program = await opened.framings.programOf(options)
   const decider = new BatchDecider(opened.module, program, opened.size)
   const write = output.startsWith(TOPIC)
     ? topicWriter(opened, output.slice(TOPIC.length))
-    : fileWriter(output, program.decisionSchema)
+    : fileWriter(output, program().decisionSchema)
   const progress = startProgress('replayed', offsetsIn(opened.windows))
   const run = new Run(opened, decider, progress)
   try {

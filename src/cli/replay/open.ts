@@ -12,21 +12,22 @@ import {
   partitionsOf,
   windowsOf,
 } from '../../replay/window.ts'
+import type { KnownSchemas } from '../../replay/known-schemas.ts'
 import type { BatchSize } from '../../replay/batch-decider.ts'
-import { programFiles } from '../../runtime.ts'
 import { loadModule } from '../../scorer/module.ts'
-import { type Program, type ProgramFiles, loadProgram } from '../../scorer/program.ts'
 import { type Context, configure, requireBroker } from '../context.ts'
+import { Framings } from '../framings.ts'
 import type { ReplayOptions } from '../replay.ts'
 
 export type Opened = Disposable & {
   config: Config
-  files: ProgramFiles
+  framings: Framings
   module: WebAssembly.Module
   size: BatchSize
   reader: AssignedReader
   topic: string
   windows: Window[]
+  schemas: KnownSchemas
 }
 
 /** Loads the settings and finds the window; asks the brokers, and no group. */
@@ -37,13 +38,19 @@ export function openWindow(options: ReplayOptions, context: Context): Opened {
   const { settings } = config
   const topic = settings['topic.applications']
   const reader = openReader(config)
-  const size = { records: settings['batch.records'], inputBytes: settings['batch.bytes'] }
+  const size = {
+    records: settings['batch.records'],
+    inputBytes: settings['batch.bytes'],
+    headers: settings['schema.registry.headers'],
+  }
   try {
     const windows = answered(config, () => {
       const partitions = partitionsOf(reader, topic, options.partition)
       return windowsOf(reader, topic, partitions, from, to)
     })
-    const opened = { config, files: programFiles(config), reader, topic, windows, size }
+    const framings = new Framings(config)
+    const { schemas } = framings
+    const opened = { config, framings, schemas, reader, topic, windows, size }
     const dispose = () => reader[Symbol.dispose]()
     return { ...opened, module: loadModule(MODULE_PATH), [Symbol.dispose]: dispose }
   } catch (error) {
@@ -69,14 +76,6 @@ export function answered<T>(config: Config, calls: () => T): T {
     const message = `no answer from ${config.consumer['bootstrap.servers']}: ${error.message}`
     throw new OperatingError('retriable', 'broker', message, error)
   }
-}
-
-/** The program of the settings, with what the options name in its place. */
-export function programOf(
-  { files }: Opened,
-  { model, policy }: { model?: string | undefined; policy?: string | undefined },
-): Program {
-  return loadProgram({ ...files, model: model ?? files.model, policy: policy ?? files.policy })
 }
 
 /** The windows as they were found, for the summary. */

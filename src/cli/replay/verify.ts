@@ -2,7 +2,6 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadSchemaVersions } from '../../avro/schema-files.ts'
 import { usageError } from '../../errors.ts'
 import { BUILD, fromRoot } from '../../paths.ts'
 import { Archive } from '../../replay/archive.ts'
@@ -12,15 +11,7 @@ import { offsetsIn, windowsOf } from '../../replay/window.ts'
 import type { Context } from '../context.ts'
 import { startProgress } from '../progress.ts'
 import type { ReplayOptions } from '../replay.ts'
-import {
-  type Opened,
-  answered,
-  boundOf,
-  openReader,
-  openWindow,
-  programOf,
-  windowText,
-} from './open.ts'
+import { type Opened, answered, boundOf, openReader, openWindow, windowText } from './open.ts'
 
 /** Findings that are told one by one; the rest is only counted. */
 const TOLD_MAX = 100
@@ -29,7 +20,7 @@ export async function verifyWindow(options: ReplayOptions, context: Context): Pr
   const from = boundOf(options.decisionsFrom, '--decisions-from')
   const to = boundOf(options.decisionsTo, '--decisions-to')
   using opened = openWindow(options, context)
-  const { config, files, reader, topic, windows, module, size } = opened
+  const { config, framings, schemas, reader, topic, windows, module, size } = opened
   const decisionsTopic = config.settings['topic.decisions']
   using decisionsReader = openReader(config)
   const decided = answered(config, () => {
@@ -46,10 +37,11 @@ export async function verifyWindow(options: ReplayOptions, context: Context): Pr
   const verification = {
     applications: { reader, topic, windows },
     decisions: { reader: decisionsReader, topic: decisionsTopic, windows: decided },
-    schemas: loadSchemaVersions(join(files.schemas, 'loan_decision')),
-    archive: new Archive(files.schemas, placesOf(opened, options)),
+    recorded: await framings.recordedReaders(),
+    schemas,
+    archive: new Archive(framings.sources, placesOf(opened, options)),
     module,
-    program: programOf(opened, {}),
+    program: await framings.programOf(),
     size,
   }
   const onFinding = (finding: Finding) => {
@@ -74,7 +66,7 @@ export async function verifyWindow(options: ReplayOptions, context: Context): Pr
 }
 
 /** Where models and policies are looked for: where one would put them, and the settings'. */
-function placesOf({ files }: Opened, { models }: ReplayOptions): string[] {
+function placesOf({ framings: { files } }: Opened, { models }: ReplayOptions): string[] {
   const usual = [join(BUILD, 'models'), fromRoot('models'), files.model, files.policy]
   return [...models, ...usual.filter((path) => existsSync(path))]
 }
