@@ -57,6 +57,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   hash: [],
   paths: [],
+  'fast-memories': [],
   nearest: [],
   metrics: [],
   protocol: [],
@@ -153,7 +154,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
     'schemas',
     'scorer',
   ],
-  main: ['cli', 'errors', 'secrets'],
+  main: ['cli', 'errors', 'fast-memories', 'secrets'],
   // The set-up runs before the packages are there, and a part of it after.
   setup: ['compiler', 'errors', 'nearest', 'paths', 'rdkafka', 'scorer'],
 }
