@@ -8,7 +8,6 @@ import { styleText } from 'node:util'
 import { Command } from 'commander'
 import { closest } from 'fastest-levenshtein'
 import { z } from 'zod'
-import { withFastMemories } from '../src/fast-memories.ts'
 import { parseToml } from '../src/toml.ts'
 import type { Bench, Result, Size } from './bench.ts'
 import { coresShare } from './calibration.ts'
@@ -91,7 +90,8 @@ async function runBench(name: string, limits: Budgets[string]): Promise<Report> 
   const sharesCores = TWO_CORES.has(name) && options.size === 'large'
   const before = sharesCores ? await coresShare() : 1
   const process_ = Bun.spawn([process.execPath, join(FOLDER, 'run.ts'), name, options.size], {
-    env: withFastMemories(process.env),
+    // As a worker has it: see deploy/systemd/loanstream.service.
+    env: { BUN_JSC_maxNumWasmFastMemories: '256', ...process.env },
     stdout: 'pipe',
     stderr: 'pipe',
     timeout: TIMEOUT_MS,

@@ -6,11 +6,7 @@ import type { Context } from './cli/context.ts'
 import { Output } from './cli/output.ts'
 import { makeProgram } from './cli/program.ts'
 import { OperatingError } from './errors.ts'
-import { allowFastMemories } from './fast-memories.ts'
 import { redacted } from './secrets.ts'
-
-/** Commands that keep several engines. */
-if (['worker', 'demo'].includes(process.argv[2] ?? '')) allowFastMemories(process.env)
 
 const context: Context = {
   environment: process.env,

@@ -57,7 +57,6 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   hash: [],
   paths: [],
-  'fast-memories': [],
   nearest: [],
   metrics: [],
   protocol: [],
@@ -154,7 +153,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
     'schemas',
     'scorer',
   ],
-  main: ['cli', 'errors', 'fast-memories', 'secrets'],
+  main: ['cli', 'errors', 'secrets'],
   // The set-up runs before the packages are there, and a part of it after.
   setup: ['compiler', 'errors', 'nearest', 'paths', 'rdkafka', 'scorer'],
 }
