@@ -5,3 +5,18 @@ export function descend(leaf: v128, parent: v128, x: v128, bin: v128, right: v12
   const goesRight = v128.and(i8x16.eq(leaf, parent), i8x16.gt_s(x, bin))
   return i8x16.max_u(leaf, v128.and(goesRight, right))
 }
+
+/** Leaves after a pair of splits, of which the inner one parts what the outer one sends right. */
+export function descendPair(
+  leaf: v128,
+  parent: v128,
+  x: v128,
+  bin: v128,
+  innerX: v128,
+  innerBin: v128,
+  right: v128,
+): v128 {
+  const child = i8x16.sub(right, i8x16.gt_s(innerX, innerBin))
+  const number = v128.and(child, i8x16.gt_s(x, bin))
+  return i8x16.max_u(leaf, v128.and(i8x16.eq(leaf, parent), number))
+}

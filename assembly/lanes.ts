@@ -4,7 +4,7 @@ import {
   IMAGE_BASE,
   IMAGE_LANES_AT,
   IMAGE_LEAF_STRIDE,
-  IMAGE_LEAVES_AT,
+  IMAGE_ROW_LEAVES_AT,
   IMAGE_STEPS,
   IMAGE_TREES,
   LANE_BIN,
@@ -32,7 +32,7 @@ export function sumOfLanes<T>(image: usize, bins: usize, indices: usize): f64 {
   const one = i8x16.splat(1)
   const lastIndex = indices + trees
   let lane = image + <usize>load<u32>(image, IMAGE_LANES_AT)
-  let leaves = image + <usize>load<u32>(image, IMAGE_LEAVES_AT)
+  let leaves = image + <usize>load<u32>(image, IMAGE_ROW_LEAVES_AT)
   let sum = load<f64>(image, IMAGE_BASE)
   /** Where the indices that are not yet summed start, and where the next ones go. */
   let summed = indices

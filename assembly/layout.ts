@@ -27,9 +27,9 @@ export const CONTEXT_STATUSES = 44
 export const CONTEXT_WRITER_OF = 48
 /** u32: address of the model's image (see IMAGE_…). */
 export const CONTEXT_IMAGE = 52
-/** u32: address of the quantised blocks, u8[blocks][columns][64]. */
+/** u32: address of the quantised blocks, u8[blocks][2][columns][64]: bins, and complements. */
 export const CONTEXT_BINS = 56
-/** u32: address of scratch for leaf indices, u8[trees][64] and at least u8[trees + 64]. */
+/** u32: address of scratch for leaf indices, u8[2][TILE_TREES][64] and at least u8[trees + 32]. */
 export const CONTEXT_LEAF_INDICES = 60
 /** u32: address of f64[n], raw scores. */
 export const CONTEXT_MARGINS = 64
@@ -262,7 +262,7 @@ export const DECIMAL_SCALE_MAX = 38
 // ---- Model image: what the compiler writes into tables.bin, position-independent (offsets from
 // its first byte). Layout changes raise IMAGE_VERSION.
 export const IMAGE_MAGIC_VALUE = 0x544d534c // "LSMT"
-export const IMAGE_VERSION_VALUE = 3
+export const IMAGE_VERSION_VALUE = 4
 export const IMAGE_MAGIC = 0
 export const IMAGE_VERSION = 4
 /** u32: bytes of the whole image. */
@@ -271,7 +271,7 @@ export const IMAGE_SIZE = 8
 export const IMAGE_FEATURES = 12
 /** u32: entries of the quantiser. */
 export const IMAGE_ENTRIES = 16
-/** u32: u8 columns the quantiser writes. */
+/** u32: u8 columns the quantiser writes; a block holds as many again, their complements. */
 export const IMAGE_COLUMNS = 20
 export const IMAGE_TREES = 24
 /** u32: leaf values kept a tree (the most leaves of any tree, rounded up). */
@@ -296,6 +296,8 @@ export const IMAGE_IDENTITY = 84
 /** 32 bytes: SHA-256 of model hash, name and features, which binds the manifest to the tables. */
 export const IMAGE_BINDING = 88
 export const IMAGE_NODES_AT = 120
+/** u32: offset of the leaf values by the numbers of the kernels of one row. */
+export const IMAGE_ROW_LEAVES_AT = 124
 /** u8[128]: when n rows are left, up to 128, the next kernel takes as many as byte n - 1 says. */
 export const IMAGE_PLAN = 128
 export const IMAGE_HEADER_BYTES = 256
@@ -351,11 +353,21 @@ export const MISSING_ZERO = 2
  */
 export const MISSING_CATEGORY = 3
 
-// Split of the block kernel: u8 x 16 parent leaf, u8 x 16 bin, u32 byte offset of the column.
+// Splits of the kernels of many rows: of each tree its pairs, then its single splits.
+/** Pair: parent leaf, bin of the outer and of the inner split, u8 x 16 each; and single split. */
 export const SPLIT_PARENT = 0
 export const SPLIT_BIN = 16
+export const PAIR_INNER_BIN = 32
+/** u32: byte offsets of the columns in a block. */
+export const PAIR_COLUMN_AT = 48
+export const PAIR_INNER_COLUMN_AT = 52
+export const PAIR_BYTES = 64
 export const SPLIT_COLUMN_AT = 32
 export const SPLIT_BYTES = 48
+/** Of a tree u32: pairs, and single splits shifted by 16. */
+export const SINGLES_SHIFT = 16
+/** Trees whose leaf values are added at once, while they are in the nearest cache. */
+export const TILE_TREES = 16
 
 // Step of the lanes, for one register of 16 trees: parent leaf, column, bin; u8 x 16 each.
 export const LANE_PARENT = 0

@@ -55,7 +55,8 @@ export function quantiseRows(context: usize, firstRow: i32, n: i32): void {
   const rowBytes = <usize>load<u32>(context, CONTEXT_ROW_BYTES)
   const entries = image + <usize>load<u32>(image, IMAGE_ENTRIES_AT)
   const entriesEnd = entries + <usize>load<u32>(image, IMAGE_ENTRIES) * ENTRY_BYTES
-  const blockBytes = <usize>load<u32>(image, IMAGE_COLUMNS) * BLOCK_ROWS
+  const complements = <usize>load<u32>(image, IMAGE_COLUMNS) * BLOCK_ROWS
+  const blockBytes = 2 * complements
   const rows = <usize>load<u32>(context, CONTEXT_ROWS) + <usize>firstRow * rowBytes
   const bins = <usize>load<u32>(context, CONTEXT_BINS)
   for (let r: usize = 0; r < <usize>n; r += 8) {
@@ -66,17 +67,26 @@ export function quantiseRows(context: usize, firstRow: i32, n: i32): void {
       if (load<u32>(entry, ENTRY_MISSING) == MISSING_CATEGORY) {
         const column = out + <usize>load<u32>(entry, ENTRY_COLUMN_A)
         for (let i: usize = 0; i < 8; i++) {
-          store<u8>(column + i, binOfCategory(entry, image, load<f64>(x + i * rowBytes)))
+          const bin = binOfCategory(entry, image, load<f64>(x + i * rowBytes))
+          store<u8>(column + i, bin)
+          store<u8>(column + complements + i, ~bin)
         }
       } else {
-        quantiseEight(entry, image, x, rowBytes, out)
+        quantiseEight(entry, image, x, rowBytes, out, complements)
       }
     }
   }
 }
 
 /** One feature of eight rows. */
-function quantiseEight(entry: usize, image: usize, x: usize, rowBytes: usize, out: usize): void {
+function quantiseEight(
+  entry: usize,
+  image: usize,
+  x: usize,
+  rowBytes: usize,
+  out: usize,
+  complements: usize,
+): void {
   let x0 = loadPair(x, rowBytes)
   let x1 = loadPair(x + 2 * rowBytes, rowBytes)
   let x2 = loadPair(x + 4 * rowBytes, rowBytes)
@@ -137,10 +147,14 @@ function quantiseEight(entry: usize, image: usize, x: usize, rowBytes: usize, ou
   }
   bins = (bins ^ BIAS) & ~missingMask
   const missingA = missingMask & (<u64>load<u8>(entry, ENTRY_MISSING_BIN_A) * EVERY_BYTE)
-  store<u64>(out + <usize>load<u32>(entry, ENTRY_COLUMN_A), bins | missingA)
+  const columnA = out + <usize>load<u32>(entry, ENTRY_COLUMN_A)
+  store<u64>(columnA, bins | missingA)
+  store<u64>(columnA + complements, ~(bins | missingA))
   if (load<u32>(entry, ENTRY_COLUMNS) == 2) {
     const missingB = missingMask & (<u64>load<u8>(entry, ENTRY_MISSING_BIN_B) * EVERY_BYTE)
-    store<u64>(out + <usize>load<u32>(entry, ENTRY_COLUMN_B), bins | missingB)
+    const columnB = out + <usize>load<u32>(entry, ENTRY_COLUMN_B)
+    store<u64>(columnB, bins | missingB)
+    store<u64>(columnB + complements, ~(bins | missingB))
   }
 }
 

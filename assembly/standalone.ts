@@ -21,6 +21,8 @@ import {
   IMAGE_FEATURES,
   IMAGE_SIZE,
   IMAGE_TREES,
+  LANE_TREES,
+  TILE_TREES,
 } from './layout'
 import { score as scoreBatch } from './score'
 
@@ -63,9 +65,10 @@ function makeRoom(n: i32): bool {
   const columns = <u64>load<u32>(image, IMAGE_COLUMNS)
   const rowsAt = aligned(<u64>image + <u64>load<u32>(image, IMAGE_SIZE))
   const binsAt = aligned(rowsAt + blocks * BLOCK_ROWS * rowBytes)
-  // Bins and leaf indices of 128 rows, which the largest kernel takes at once.
-  const indicesAt = aligned(binsAt + max<u64>(BINS_BYTES_MIN, 2 * columns * BLOCK_ROWS))
-  const marginsAt = aligned(indicesAt + (2 * <u64>load<u32>(image, IMAGE_TREES) + 1) * BLOCK_ROWS)
+  const trees = <u64>load<u32>(image, IMAGE_TREES)
+  // Bins, with complements, and leaf indices of 128 rows, which the largest kernel takes at once.
+  const indicesAt = aligned(binsAt + max<u64>(BINS_BYTES_MIN, 4 * columns * BLOCK_ROWS))
+  const marginsAt = aligned(indicesAt + max<u64>(2 * TILE_TREES * BLOCK_ROWS, trees + LANE_TREES))
   const end = marginsAt + blocks * BLOCK_ROWS * 8
   if (end > ADDRESSES) return false
   const pages = <i32>((end + PAGE_BYTES - 1) / PAGE_BYTES)

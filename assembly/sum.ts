@@ -1,29 +1,24 @@
 // Sum: leaf values, added as f64 in tree order, which is the order the trainer sums in.
 
-import {
-  BLOCK_ROWS,
-  IMAGE_BASE,
-  IMAGE_DIVISOR,
-  IMAGE_LEAF_STRIDE,
-  IMAGE_LEAVES_AT,
-  IMAGE_TREES,
-} from './layout'
+import { BLOCK_ROWS } from './layout'
 
-/** Sums the leaf values of 16 rows in tree order, the 16 sums in registers. */
-export function sumLeaves<T>(image: usize, indices: usize, margins: usize): void {
-  const trees = <usize>load<u32>(image, IMAGE_TREES)
-  const leafBytes = (<usize>load<u32>(image, IMAGE_LEAF_STRIDE)) << 3
-  let leaves = image + <usize>load<u32>(image, IMAGE_LEAVES_AT)
-  const base = v128.load64_splat(image, IMAGE_BASE)
-  let s0 = base
-  let s1 = base
-  let s2 = base
-  let s3 = base
-  let s4 = base
-  let s5 = base
-  let s6 = base
-  let s7 = base
-  for (let tree: usize = 0; tree < trees; tree++) {
+/** Adds the leaf values of some trees to the sums of 16 rows, which stay in registers meanwhile. */
+export function addTrees<T>(
+  leaves: usize,
+  leafBytes: usize,
+  trees: usize,
+  indices: usize,
+  sums: usize,
+): void {
+  let s0 = v128.load(sums)
+  let s1 = v128.load(sums, 16)
+  let s2 = v128.load(sums, 32)
+  let s3 = v128.load(sums, 48)
+  let s4 = v128.load(sums, 64)
+  let s5 = v128.load(sums, 80)
+  let s6 = v128.load(sums, 96)
+  let s7 = v128.load(sums, 112)
+  for (const end = leaves + trees * leafBytes; leaves < end; leaves += leafBytes) {
     s0 = addLeaves<T>(s0, leaves, indices)
     s1 = addLeaves<T>(s1, leaves, indices + 2)
     s2 = addLeaves<T>(s2, leaves, indices + 4)
@@ -33,17 +28,15 @@ export function sumLeaves<T>(image: usize, indices: usize, margins: usize): void
     s6 = addLeaves<T>(s6, leaves, indices + 12)
     s7 = addLeaves<T>(s7, leaves, indices + 14)
     indices += BLOCK_ROWS
-    leaves += leafBytes
   }
-  const divisor = v128.load64_splat(image, IMAGE_DIVISOR)
-  v128.store(margins, f64x2.div(s0, divisor))
-  v128.store(margins, f64x2.div(s1, divisor), 16)
-  v128.store(margins, f64x2.div(s2, divisor), 32)
-  v128.store(margins, f64x2.div(s3, divisor), 48)
-  v128.store(margins, f64x2.div(s4, divisor), 64)
-  v128.store(margins, f64x2.div(s5, divisor), 80)
-  v128.store(margins, f64x2.div(s6, divisor), 96)
-  v128.store(margins, f64x2.div(s7, divisor), 112)
+  v128.store(sums, s0)
+  v128.store(sums, s1, 16)
+  v128.store(sums, s2, 32)
+  v128.store(sums, s3, 48)
+  v128.store(sums, s4, 64)
+  v128.store(sums, s5, 80)
+  v128.store(sums, s6, 96)
+  v128.store(sums, s7, 112)
 }
 
 /**

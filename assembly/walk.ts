@@ -9,7 +9,7 @@
 import {
   IMAGE_BASE,
   IMAGE_LEAF_STRIDE,
-  IMAGE_LEAVES_AT,
+  IMAGE_ROW_LEAVES_AT,
   IMAGE_NODES_AT,
   IMAGE_STEPS,
   IMAGE_TREES,
@@ -29,7 +29,7 @@ const LEFT_SHIFT: u32 = NODE_LEFT_SHIFT - 5
 export function sumOfWalks<T>(image: usize, bins: usize): f64 {
   const trees = <usize>load<u32>(image, IMAGE_TREES)
   const leafBytes = (<usize>load<u32>(image, IMAGE_LEAF_STRIDE)) << 3
-  let leaves = image + <usize>load<u32>(image, IMAGE_LEAVES_AT)
+  let leaves = image + <usize>load<u32>(image, IMAGE_ROW_LEAVES_AT)
   const groupBytes = (2 * <usize>load<u32>(image, IMAGE_STEPS) + 1) * NODE_BYTES
   let nodes = image + <usize>load<u32>(image, IMAGE_NODES_AT)
   let sum = load<f64>(image, IMAGE_BASE)

@@ -32,7 +32,8 @@ export async function runBench(
     stdout: 'pipe',
     stderr: 'pipe',
     timeout: TIMEOUT_MS,
-    env: { ...process.env, ...environment },
+    // As a worker has it: see deploy/systemd/loanstream.service.
+    env: { BUN_JSC_maxNumWasmFastMemories: '256', ...process.env, ...environment },
   })
   const [output, errors] = await Promise.all([
     new Response(child.stdout).text(),

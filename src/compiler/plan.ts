@@ -15,10 +15,10 @@ export type Plan = {
 
 /** Nanoseconds of a split in the kernels of 16 to 128 rows. */
 const SPLIT_NS: readonly (readonly [rows: number, ns: number])[] = [
-  [128, 4.4],
-  [64, 2.7],
-  [32, 1.8],
-  [16, 1.3],
+  [128, 3.65],
+  [64, 2.05],
+  [32, 1.3],
+  [16, 1.05],
 ]
 /** Of a tree and row: looking the leaf up and adding it. */
 const LEAF_NS = 0.17

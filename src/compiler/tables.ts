@@ -35,6 +35,7 @@ import {
   IMAGE_MAGIC_VALUE,
   IMAGE_NODES_AT,
   IMAGE_PLAN,
+  IMAGE_ROW_LEAVES_AT,
   IMAGE_SIGMOID,
   IMAGE_SIZE,
   IMAGE_SPLITS_AT,
@@ -51,6 +52,11 @@ import {
   MISSING_NAN,
   MISSING_NONE,
   MISSING_ZERO,
+  PAIR_BYTES,
+  PAIR_COLUMN_AT,
+  PAIR_INNER_BIN,
+  PAIR_INNER_COLUMN_AT,
+  SINGLES_SHIFT,
   SPLIT_BIN,
   SPLIT_BYTES,
   SPLIT_COLUMN_AT,
@@ -62,6 +68,7 @@ import { type FlatTree, flatten } from './flat-tree.ts'
 import type { Categories, Forest, Missing } from './forest.ts'
 import { Image } from './image.ts'
 import { writeNodes } from './nodes.ts'
+import { type Comparison, type PairedTree, pairUp } from './paired-tree.ts'
 import { locateTree } from './pieces.ts'
 import { makePlan } from './plan.ts'
 
@@ -82,12 +89,14 @@ const MISSING_CODES: Readonly<{ [missing in Missing]: number }> = {
  */
 export function makeTables(forest: Forest, place: string): Uint8Array {
   const bins = makeBins(forest)
-  const trees = forest.trees.flatMap((tree, i) => {
+  const located = forest.trees.flatMap((tree, i) => {
     const pieces = locateTree(tree, bins)
-    if (pieces) return pieces.map(flatten)
+    if (pieces) return pieces
     const what = `tree ${i} has ${tree.leaves.length} leaves and is too deep to be cut into pieces`
     throw usageError('model', `${place}: ${what}`)
   })
+  const trees = located.map(flatten)
+  const paired = located.map(pairUp)
   const steps = Math.max(0, ...trees.map((tree) => tree.splits.length))
   const leafStride = Math.max(
     2,
@@ -97,17 +106,15 @@ export function makeTables(forest: Forest, place: string): Uint8Array {
   image.reserve(IMAGE_HEADER_BYTES)
   const entriesAt = writeEntries(image, bins)
   const countsAt = image.reserve(trees.length * 4)
-  for (const [i, tree] of trees.entries()) image.u32(countsAt + i * 4, tree.splits.length)
-  const splitsAt = writeSplits(image, trees)
-  const leavesAt = image.reserve(trees.length * leafStride * 8)
-  for (const [i, tree] of trees.entries()) {
-    for (const [leaf, value] of tree.leaves.entries()) {
-      image.f64(leavesAt + (i * leafStride + leaf) * 8, value)
-    }
+  for (const [i, { pairs, singles }] of paired.entries()) {
+    image.u32(countsAt + i * 4, pairs.length | (singles.length << SINGLES_SHIFT))
   }
+  const splitsAt = writeSplits(image, paired, bins.columnCount)
+  const leavesAt = writeLeaves(image, paired, leafStride)
   const { oneRow, rows } = makePlan(trees, bins)
   const lanesAt = oneRow === 'lanes' ? writeLanes(image, trees, steps) : 0
   const nodesAt = oneRow === 'nodes' ? writeNodes(image, trees, steps) : 0
+  const rowLeavesAt = oneRow ? writeLeaves(image, trees, leafStride) : 0
   image.u32(IMAGE_MAGIC, IMAGE_MAGIC_VALUE)
   image.u32(IMAGE_VERSION, IMAGE_VERSION_VALUE)
   image.u32(IMAGE_FEATURES, forest.features.length)
@@ -122,6 +129,7 @@ export function makeTables(forest: Forest, place: string): Uint8Array {
   image.u32(IMAGE_LEAVES_AT, leavesAt)
   image.u32(IMAGE_LANES_AT, lanesAt)
   image.u32(IMAGE_NODES_AT, nodesAt)
+  image.u32(IMAGE_ROW_LEAVES_AT, rowLeavesAt)
   image.bytes(IMAGE_PLAN, rows)
   image.f64(IMAGE_SIGMOID, forest.sigmoid)
   image.f64(IMAGE_BASE, forest.base ?? 0)
@@ -131,6 +139,16 @@ export function makeTables(forest: Forest, place: string): Uint8Array {
   const bytes = image.take()
   new DataView(bytes.buffer).setUint32(IMAGE_SIZE, bytes.length, true)
   return bytes
+}
+
+function writeLeaves(image: Image, trees: readonly { leaves: number[] }[], stride: number): number {
+  const leavesAt = image.reserve(trees.length * stride * 8)
+  for (const [i, { leaves }] of trees.entries()) {
+    for (const [leaf, value] of leaves.entries()) {
+      image.f64(leavesAt + (i * stride + leaf) * 8, value)
+    }
+  }
+  return leavesAt
 }
 
 function writeEntries(image: Image, bins: Bins): number {
@@ -237,15 +255,27 @@ function cellOf(x: number, low: number, scale: number, last: number): number {
   return bounded + integerShift - integerShift
 }
 
-function writeSplits(image: Image, trees: readonly FlatTree[]): number {
-  const total = trees.reduce((sum, tree) => sum + tree.splits.length, 0)
-  const splitsAt = image.reserve(total * SPLIT_BYTES)
+function writeSplits(image: Image, trees: readonly PairedTree[], columns: number): number {
+  const bytes = (tree: PairedTree) =>
+    tree.pairs.length * PAIR_BYTES + tree.singles.length * SPLIT_BYTES
+  const splitsAt = image.reserve(trees.reduce((sum, tree) => sum + bytes(tree), 0))
+  const binOf = ({ bin, complemented }: Comparison) => biased(complemented ? 254 - bin : bin)
+  const columnAt = ({ column, complemented }: Comparison) =>
+    (complemented ? columns + column : column) * BLOCK_ROWS
   let at = splitsAt
   for (const tree of trees) {
-    for (const { parent, column, bin } of tree.splits) {
+    for (const { parent, outer, inner } of tree.pairs) {
       image.fill(at + SPLIT_PARENT, 16, parent)
-      image.fill(at + SPLIT_BIN, 16, biased(bin))
-      image.u32(at + SPLIT_COLUMN_AT, column * BLOCK_ROWS)
+      image.fill(at + SPLIT_BIN, 16, binOf(outer))
+      image.fill(at + PAIR_INNER_BIN, 16, binOf(inner))
+      image.u32(at + PAIR_COLUMN_AT, columnAt(outer))
+      image.u32(at + PAIR_INNER_COLUMN_AT, columnAt(inner))
+      at += PAIR_BYTES
+    }
+    for (const { parent, split } of tree.singles) {
+      image.fill(at + SPLIT_PARENT, 16, parent)
+      image.fill(at + SPLIT_BIN, 16, binOf(split))
+      image.u32(at + SPLIT_COLUMN_AT, columnAt(split))
       at += SPLIT_BYTES
     }
   }

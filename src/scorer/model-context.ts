@@ -46,8 +46,10 @@ import {
   ENCODE_STEP_BYTES,
   IMAGE_COLUMNS,
   IMAGE_TREES,
+  LANE_TREES,
   MESSAGE_BYTES,
   RESULT_BYTES,
+  TILE_TREES,
   WRITER_BYTES,
   OUTPUT_PADDING,
 } from '../../assembly/layout.ts'
@@ -145,9 +147,9 @@ export function takeOutputs(
   const numberBytes = DECISION_NUMBERS_BYTES + UUID_TEXT_BYTES
   const decisionBytes = constantBytes(longestPlan(program, model)) + reasonBytes + numberBytes
   return {
-    // For 128 rows, or what the kernels of one row read.
-    binsAt: arena.take(Math.max(BINS_BYTES_MIN, 2 * columns * BLOCK_ROWS)),
-    leafIndicesAt: arena.take((2 * trees + 1) * BLOCK_ROWS),
+    // Columns and complements for 128 rows, or what the kernels of one row read.
+    binsAt: arena.take(Math.max(BINS_BYTES_MIN, 4 * columns * BLOCK_ROWS)),
+    leafIndicesAt: arena.take(Math.max(2 * TILE_TREES * BLOCK_ROWS, trees + LANE_TREES)),
     marginsAt: arena.take(rows * 8),
     decisionsAt: arena.take(rows),
     reasonSetsAt: arena.take(rows * 8),

@@ -12,9 +12,11 @@ import {
   CONTEXT_UUIDS,
   IMAGE_COLUMNS,
   IMAGE_TREES,
+  LANE_TREES,
   MESSAGE_BYTES,
   OUTPUT_PADDING,
   RESULT_BYTES,
+  TILE_TREES,
 } from '../../assembly/layout.ts'
 import { ByteWriter } from '../../src/avro/bytes.ts'
 import type { Engine } from '../../src/scorer/engine.ts'
@@ -54,12 +56,12 @@ function regionsOf(engine: Engine, count: number): Region[] {
     {
       what: 'bins',
       at: contextValue(engine, CONTEXT_BINS),
-      bytes: Math.max(32, Math.min(blocks, 2) * columns * BLOCK_ROWS),
+      bytes: Math.max(32, Math.min(blocks, 2) * 2 * columns * BLOCK_ROWS),
     },
     {
       what: 'leaf indices',
       at: contextValue(engine, CONTEXT_LEAF_INDICES),
-      bytes: (2 * trees + 1) * BLOCK_ROWS,
+      bytes: Math.max(2 * TILE_TREES * BLOCK_ROWS, trees + LANE_TREES),
     },
     { what: 'margins', at: engine.marginsAt, bytes: blocks * BLOCK_ROWS * 8 },
     { what: 'decisions', at: engine.decisionsAt, bytes: count },

@@ -20,6 +20,7 @@ import {
   IMAGE_NODES_AT,
   IMAGE_SPLITS_AT,
   IMAGE_SPLIT_COUNTS_AT,
+  IMAGE_TREES,
   LANE_BIN,
   LANE_BYTES,
   LANE_COLUMN,
@@ -27,6 +28,11 @@ import {
   MISSING_NONE,
   NODE_LEFT_SHIFT,
   NODE_TREES,
+  PAIR_BYTES,
+  PAIR_COLUMN_AT,
+  PAIR_INNER_BIN,
+  PAIR_INNER_COLUMN_AT,
+  SINGLES_SHIFT,
   SPLIT_BIN,
   SPLIT_BYTES,
   SPLIT_COLUMN_AT,
@@ -98,8 +104,16 @@ class Tables {
     return this.u32(IMAGE_ENTRIES_AT) + index * ENTRY_BYTES
   }
 
-  split(index: number): number {
-    return this.u32(IMAGE_SPLITS_AT) + index * SPLIT_BYTES
+  /** Of each tree the pairs' addresses and those of the single splits. */
+  splits(): { pairs: number[]; singles: number[] } {
+    const [pairs, singles]: number[][] = [[], []]
+    let at = this.u32(IMAGE_SPLITS_AT)
+    for (let tree = 0; tree < this.u32(IMAGE_TREES); tree++) {
+      const counts = this.u32(this.u32(IMAGE_SPLIT_COUNTS_AT) + tree * 4)
+      for (let i = 0; i < (counts & 0xffff); i++, at += PAIR_BYTES) pairs!.push(at)
+      for (let i = 0; i < counts >> SINGLES_SHIFT; i++, at += SPLIT_BYTES) singles!.push(at)
+    }
+    return { pairs: pairs!, singles: singles! }
   }
 
   leaf(tree: number, leaf: number): number {
@@ -108,7 +122,6 @@ class Tables {
 }
 
 const forest = load(fromRoot('models/default/model.txt'))
-const splitCount = forest.trees.reduce((sum, tree) => sum + tree.splits.length, 0)
 const entryCount = new Tables(artefactOf(forest).tables).u32(IMAGE_ENTRIES)
 
 /** So many of the numbers below a bound, evenly. */
@@ -144,14 +157,23 @@ describe('is noticed in the default model', () => {
     expect(missed).toEqual([])
   })
 
-  const SPLIT_CHANGES: [what: string, change: (tables: Tables, split: number) => void][] = [
-    ['bin', (tables, split) => tables.addLanes(tables.split(split) + SPLIT_BIN, 1)],
-    ['parent', (tables, split) => tables.addLanes(tables.split(split) + SPLIT_PARENT, 1)],
-    ['column', (tables, split) => tables.addU32(tables.split(split) + SPLIT_COLUMN_AT, 64)],
-  ]
-  test.each(SPLIT_CHANGES)("a split's %s", (_, change) => {
-    const missed = some(20, splitCount).filter(
-      (split) => !notices(forest, (tables) => change(tables, split)),
+  type Kind = 'pairs' | 'singles'
+  const SPLIT_CHANGES: [kind: Kind, what: string, change: (tables: Tables, at: number) => void][] =
+    [
+      ['pairs', 'bin', (tables, at) => tables.addLanes(at + SPLIT_BIN, 1)],
+      // So that no row goes right: not every inner split has a probe in the very next bin.
+      ['pairs', 'inner bin', (tables, at) => tables.bytes.fill(127, at + PAIR_INNER_BIN, at + 48)],
+      ['pairs', 'parent', (tables, at) => tables.addLanes(at + SPLIT_PARENT, 1)],
+      ['pairs', 'column', (tables, at) => tables.addU32(at + PAIR_COLUMN_AT, 64)],
+      ['pairs', 'inner column', (tables, at) => tables.addU32(at + PAIR_INNER_COLUMN_AT, 64)],
+      ['singles', 'bin', (tables, at) => tables.addLanes(at + SPLIT_BIN, 1)],
+      ['singles', 'parent', (tables, at) => tables.addLanes(at + SPLIT_PARENT, 1)],
+      ['singles', 'column', (tables, at) => tables.addU32(at + SPLIT_COLUMN_AT, 64)],
+    ]
+  test.each(SPLIT_CHANGES)('of %s the %s', (kind, _, change) => {
+    const count = new Tables(artefactOf(forest).tables).splits()[kind].length
+    const missed = some(20, count).filter(
+      (split) => !notices(forest, (tables) => change(tables, tables.splits()[kind][split]!)),
     )
     expect(missed).toEqual([])
   })
@@ -159,7 +181,7 @@ describe('is noticed in the default model', () => {
   test("a tree's number of splits", () => {
     for (const tree of some(5, forest.trees.length)) {
       const change = (tables: Tables) =>
-        tables.addU32(tables.u32(IMAGE_SPLIT_COUNTS_AT) + tree * 4, -1)
+        tables.addU32(tables.u32(IMAGE_SPLIT_COUNTS_AT) + tree * 4, -1 << SINGLES_SHIFT)
       expect(notices(forest, change)).toBeTrue()
     }
   })

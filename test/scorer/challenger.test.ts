@@ -14,6 +14,7 @@ import {
   IMAGE_COLUMNS,
   IMAGE_ENTRIES_AT,
   IMAGE_TREES,
+  LANE_TREES,
   MESSAGE_BYTES,
   MESSAGE_LEN,
   MESSAGE_PAYLOAD,
@@ -22,6 +23,7 @@ import {
   RESULT_OUTCOMES,
   RESULT_OUTPUT_BYTES,
   RESULT_PAIRS,
+  TILE_TREES,
 } from '../../assembly/layout.ts'
 import { sha256 } from '../../src/hash.ts'
 import type { Artefact } from '../../src/scorer/artefact.ts'
@@ -78,8 +80,8 @@ function challengerRegions(engine: Engine, { tables }: Artefact): [at: number, b
   const [outputBytes] = challengerNumbers(engine, RESULT_OUTPUT_BYTES, 1)
   return [
     [at + CONTEXT_FIRST_OFFSET, CONTEXT_OFFSETS + 4 - CONTEXT_FIRST_OFFSET],
-    [outputs.binsAt, Math.max(32, 2 * columns * BLOCK_ROWS)],
-    [outputs.leafIndicesAt, (2 * trees + 1) * BLOCK_ROWS],
+    [outputs.binsAt, Math.max(32, 4 * columns * BLOCK_ROWS)],
+    [outputs.leafIndicesAt, Math.max(2 * TILE_TREES * BLOCK_ROWS, trees + LANE_TREES)],
     [outputs.marginsAt, rows * 8],
     [outputs.decisionsAt, rows],
     [outputs.reasonSetsAt, rows * 8],
