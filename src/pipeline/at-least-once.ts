@@ -10,6 +10,9 @@ import type { Outbox } from './outbox.ts'
 /** How long to wait before looking again for a delivery that a commit waits for. */
 const UNDELIVERED_WAIT_MS = 5
 
+/** Longest wait for the delivery of a lone batch. */
+const PUSH_MS_MAX = 20
+
 /** Longest wait for deliveries between looks at what failed. */
 const FLUSH_STEP_MS = 100
 
@@ -26,6 +29,8 @@ export class AtLeastOnce implements Delivery {
   private records = 0
   /** Handed over since the last flush for another topic than the decisions'. */
   private elsewhere = 0
+  /** As `produced` was when the last push began. */
+  private pushed = 0
 
   constructor(outbox: Outbox, source: PartitionSource, settings: DeliverySettings) {
     this.outbox = outbox
@@ -59,6 +64,20 @@ export class AtLeastOnce implements Delivery {
     if (this.checkpoints.length === 0) this.dueAtMs = Date.now() + this.settings.commitIntervalMs
     this.checkpoints.push({ produced: this.produced, nextOffset })
     this.records += records
+  }
+
+  /**
+   * Sends at once and waits until it is delivered; what comes meanwhile is the next batch. So a
+   * record waits for one request at most, and none is in librdkafka's queue behind a request that
+   * is out, where its thread would ask again and again (see lingerMs). When the broker is slower
+   * than the wait, records take the linger.
+   */
+  push(): void {
+    const before = this.pushed
+    this.pushed = this.produced
+    const { producer } = this.outbox
+    const isAlone = producer.outstanding <= this.produced - before
+    if (this.produced > before && isAlone) producer.flush(PUSH_MS_MAX)
   }
 
   untilDue(nowMs: number, idleMs: number): number {

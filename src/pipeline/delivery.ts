@@ -30,6 +30,9 @@ export interface Delivery {
   /** Says that all before `nextOffset` was handed over: a later commit may include it. */
   advance(nextOffset: number, records: number): void
 
+  /** Says that no more is at hand: what was handed over need not wait for company. */
+  push(): void
+
   /** Milliseconds until a commit is due, 0 when it is, `idleMs` at most. */
   untilDue(nowMs: number, idleMs: number): number
 

@@ -38,10 +38,7 @@ const FAILURES_MAX = 8
 const BACKOFF_FIRST_MS = 50
 const BACKOFF_MAX_MS = 5000
 const BACKOFF_STEP_MS = 20
-/**
- * A commit leaves some sixty small objects behind, and nothing else does. JavaScriptCore would let
- * 30 MB of them gather in every thread before it collects by itself.
- */
+/** A commit leaves sixty small objects; JavaScriptCore would let 30 MB gather in every thread. */
 const COLLECT_INTERVAL_MS = 15_000
 /** Pause between two looks for a schema's answer. */
 const SCHEMA_WAIT_MS = 2
@@ -206,6 +203,8 @@ export class PartitionLoop {
         this.lap('batch', started)
       }
     }
+    // A full batch has more behind it.
+    if (taken < settings.batchRecords) delivery.push()
     delivery.poll()
     this.challenger.poll()
     if (delivery.untilDue(Date.now(), IDLE_WAIT_MS) === 0) this.commit(delivery, false)
