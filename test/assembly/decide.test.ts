@@ -73,6 +73,13 @@ function expectEvaluator(policy: Policy, rows: readonly number[][], margins: rea
 
 type Pick = <T>(items: readonly T[]) => T
 
+/** A field, or its ratio to another. */
+function ratioOf(pick: Pick, isRatio: boolean): string[] {
+  const field = pick(FIELDS)
+  const divisor = pick(FIELDS.filter((other) => other !== field))
+  return [`field = "${field}"`, ...(isRatio ? [`divided_by = "${divisor}"`] : [])]
+}
+
 /** What a rule or a condition asks, as lines of TOML. */
 function randomTest(random: () => number, pick: Pick): string[] {
   const kind = pick(['below', 'above', 'between', 'outside', 'in', 'not_in', 'missing'])
@@ -89,11 +96,7 @@ function randomTest(random: () => number, pick: Pick): string[] {
     missing: () => 'true',
   }[kind]!()
   const divisor = kind !== 'missing' && random() < 0.4
-  return [
-    `field = "${pick(FIELDS)}"`,
-    ...(divisor ? [`divided_by = "${pick(FIELDS)}"`] : []),
-    `${kind} = ${value}`,
-  ]
+  return [...ratioOf(pick, divisor), `${kind} = ${value}`]
 }
 
 function randomCaps(random: () => number, pick: Pick): string[] {
@@ -104,8 +107,7 @@ function randomCaps(random: () => number, pick: Pick): string[] {
     (from) => `{ from = ${tomlNumber(from)}, above = ${tomlNumber(pick(LIMITS))} }`,
   )
   return [
-    `field = "${pick(FIELDS)}"`,
-    ...(random() < 0.3 ? [`divided_by = "${pick(FIELDS)}"`] : []),
+    ...ratioOf(pick, random() < 0.3),
     `segment = "${pick(FIELDS)}"`,
     `caps = [${caps.join(', ')}]`,
   ]
