@@ -125,8 +125,11 @@ test('partitions without a place among the decisions wait, and the others are se
   await worker.reaches('loan_records_total', 200)
   expect((await worker.get('/readyz')).status).toBe(503)
   expect((await worker.get('/livez')).status).toBe(200)
-  const stages = (await worker.health()).partitions.map(({ stage }) => stage)
-  expect(stages.slice(2)).toEqual(['waiting', 'waiting'])
+  const waiting = async () => {
+    const { partitions } = await worker.health()
+    return partitions.slice(2).every(({ stage }) => stage === 'waiting')
+  }
+  await worker.until(waiting, 'the others to wait', 30_000)
   expect(await worker.stop()).toBe(0)
   const served = inputs.filter(({ partition }) => partition < 2)
   const decisions = readTopic(cluster.bootstrapServers, TOPICS.decisions, 2)
