@@ -19,6 +19,7 @@ import {
 } from './support/broker.ts'
 import { cpuOf } from './support/cpu.ts'
 import { BATCH_RECORDS, callsFor, filledEngine } from './support/engine.ts'
+import { atFullLoad } from './support/full-load.ts'
 import { type Thread, byName, spentBetween, threadsOf } from './support/threads.ts'
 
 const PARTITIONS = 2
@@ -26,7 +27,6 @@ const PARTITIONS = 2
 const WORKER_THREAD = 'Worker'
 /** The sum must explain the total within it. */
 const UNEXPLAINED_MAX = 0.1
-const WAIT_MS = 120_000
 const STAGES = ['fetch', 'gather', 'decide', 'produce', 'batch'] as const
 
 type Row = { stage: string; nanoseconds: number; bytesCopied: number; ffiCalls: number }
@@ -39,10 +39,7 @@ export async function account({ size, json }: { size: Size; json: boolean }): Pr
   await using cluster = await startBroker(PARTITIONS)
   preload(cluster, count, PARTITIONS)
   await using worker = startWorker(cluster, 'account')
-  await worker.reaches('loan_records_total', count / 10, WAIT_MS)
-  const before = await look(worker)
-  await worker.reaches('loan_records_total', count, WAIT_MS)
-  const after = await look(worker)
+  const { before, after } = await atFullLoad(worker, count, () => look(worker))
   await worker.stop()
   const checksum = checkDecisions(cluster, count, PARTITIONS)
   const rows = rowsOf(before, after, { size, outputBytes: checksum / count })

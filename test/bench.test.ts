@@ -20,6 +20,8 @@ const needBroker = new Set([
   'memory',
   'monitor-page',
   'reasons-pipeline',
+  'spread',
+  'start',
 ])
 const unavailable = KafkaCluster.unavailable()
 
@@ -43,6 +45,30 @@ describe('benches', () => {
       expect(checksum).not.toBe('')
     })
   }
+})
+
+const scaleTest = `scale${unavailable ? ` (skipped: ${unavailable})` : ''}`
+test.skipIf(unavailable !== undefined)(scaleTest, async () => {
+  const args = ['bench/main.ts', 'scale', 'record', 'processes', '--size', 'small', '--json']
+  const run = Bun.spawn([process.execPath, ...args], { cwd: ROOT, stdout: 'pipe', stderr: 'pipe' })
+  const [out, err] = await Promise.all([
+    new Response(run.stdout).text(),
+    new Response(run.stderr).text(),
+  ])
+  expect({ code: await run.exited, err }).toEqual({ code: 0, err: '' })
+  const axes = Object.entries(JSON.parse(out) as Record<string, { points: { x: number }[] }>)
+  const shape = axes.map(([name, { points }]) => [name, points.map(({ x }) => x)])
+  expect(shape).toEqual([
+    ['record', [expect.any(Number), expect.any(Number)]],
+    ['processes', [1, 2]],
+  ])
+})
+
+test('an unknown axis of scale is refused with the nearest name', () => {
+  const args = [process.execPath, 'bench/main.ts', 'scale', 'partition']
+  const { exitCode, stderr } = Bun.spawnSync(args, { cwd: ROOT })
+  expect(exitCode).toBe(2)
+  expect(stderr.toString()).toContain('did you mean partitions?')
 })
 
 test('an unknown bench is refused with the nearest name', () => {

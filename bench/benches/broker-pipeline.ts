@@ -7,6 +7,7 @@ import type { WorkerProcess } from '../../test/support/worker-process.ts'
 import { type Bench, check, figure } from '../bench.ts'
 import { checkDecisions, preload, startBroker, startWorker } from '../support/broker.ts'
 import { type Cpu, cpuFigures, cpuOf } from '../support/cpu.ts'
+import { atFullLoad } from '../support/full-load.ts'
 
 const PARTITIONS = 2
 const STAGES = ['fetch', 'gather', 'decide', 'produce', 'commit'] as const
@@ -21,10 +22,7 @@ export const bench: Bench = {
     await using cluster = await startBroker(PARTITIONS)
     preload(cluster, count, PARTITIONS)
     await using worker = startWorker(cluster, 'bench')
-    await worker.reaches('loan_records_total', count / 10, 120_000)
-    const before = await snapshot(worker, cluster)
-    await worker.reaches('loan_records_total', count, 120_000)
-    const after = await snapshot(worker, cluster)
+    const { before, after } = await atFullLoad(worker, count, () => snapshot(worker, cluster))
     const first = await worker.health()
     const firstMs = Math.max(...first.partitions.map((p) => p.first_decision_ms ?? Infinity))
     check((await worker.stop()) === 0, 'the worker stops in order')

@@ -5,6 +5,7 @@
 import { KafkaCluster } from '../../test/support/kafka.ts'
 import { type Bench, check, figure } from '../bench.ts'
 import { checkDecisions, preload, startBroker, startWorker } from '../support/broker.ts'
+import { atFullLoad, costOf, lookAt } from '../support/full-load.ts'
 
 const PARTITIONS = 2
 const DELIVERIES = ['exactly-once', 'at-least-once'] as const
@@ -26,7 +27,7 @@ export const bench: Bench = {
         await cluster.createTopic(topic, { partitions: PARTITIONS })
         const cpu = await microsecondsEach(cluster, delivery, topic, count)
         least[delivery] = Math.min(least[delivery], cpu)
-        checksum += checkDecisions(cluster, count, PARTITIONS, undefined, topic)
+        checksum += checkDecisions(cluster, count, PARTITIONS, { topic })
       }
     }
     const ratio = least['exactly-once'] / least['at-least-once']
@@ -48,14 +49,7 @@ async function microsecondsEach(
   count: number,
 ): Promise<number> {
   await using worker = startWorker(cluster, topic, { delivery, 'topic.decisions': topic })
-  const snapshot = async () => {
-    const cpu = await worker.metric('process_cpu_seconds_total')
-    return { cpu, records: await worker.metric('loan_records_total') }
-  }
-  await worker.reaches('loan_records_total', count / 10, 120_000)
-  const before = await snapshot()
-  await worker.reaches('loan_records_total', count, 120_000)
-  const after = await snapshot()
+  const looks = await atFullLoad(worker, count, () => lookAt([worker]))
   check((await worker.stop()) === 0, 'the worker stops in order')
-  return ((after.cpu - before.cpu) / Math.max(1, after.records - before.records)) * 1e6
+  return costOf(looks).cpu
 }

@@ -9,8 +9,15 @@ import { writeArtefact } from '../../src/compiler/artefact.ts'
 import { KafkaCluster } from '../../test/support/kafka.ts'
 import type { WorkerProcess } from '../../test/support/worker-process.ts'
 import { type Bench, check, figure } from '../bench.ts'
-import { checkDecisions, preload, startBroker, startWorker } from '../support/broker.ts'
+import {
+  NumberedApplications,
+  checkDecisions,
+  preload,
+  startBroker,
+  startWorker,
+} from '../support/broker.ts'
 import { cpuFigures, cpuOf } from '../support/cpu.ts'
+import { atFullLoad } from '../support/full-load.ts'
 import { explainedArtefact, explainedProgram } from '../support/reasons.ts'
 
 const PARTITIONS = 2
@@ -30,13 +37,10 @@ export const bench: Bench = {
       await using cluster = await startBroker(PARTITIONS)
       preload(cluster, count, PARTITIONS)
       await using worker = startWorker(cluster, 'bench', { 'model.path': folder })
-      await worker.reaches('loan_records_total', count / 10, 120_000)
-      const before = await snapshot(worker)
-      await worker.reaches('loan_records_total', count, 120_000)
-      const after = await snapshot(worker)
+      const { before, after } = await atFullLoad(worker, count, () => snapshot(worker))
       check((await worker.stop()) === 0, 'the worker stops in order')
-      const program = explainedProgram(artefact)
-      const checksum = String(checkDecisions(cluster, count, PARTITIONS, program))
+      const applications = new NumberedApplications(explainedProgram(artefact))
+      const checksum = String(checkDecisions(cluster, count, PARTITIONS, { applications }))
       const seconds = (after.atMs - before.atMs) / 1000
       const decided = Math.max(1, after.records - before.records)
       const shareOf = (part: number) => (100 * part) / after.records

@@ -1,7 +1,7 @@
 // A real broker with applications on it, and a worker process beside it: what the end-to-end
 // benches have in common.
 
-import { ApplicationEncoder } from '../../src/applications/application.ts'
+import { type Application, ApplicationEncoder } from '../../src/applications/application.ts'
 import { Generator } from '../../src/applications/generator.ts'
 import { BUILD, MODULE_PATH } from '../../src/paths.ts'
 import { Decider } from '../../src/pipeline/decider.ts'
@@ -50,11 +50,14 @@ export class NumberedApplications {
   readonly program: Program
   private readonly distinct: Uint8Array[]
 
-  constructor(program = benchProgram()) {
+  /** @param change  what is other than in the generator's */
+  constructor(program = benchProgram(), change = (application: Application) => application) {
     this.program = program
     const generator = new Generator(1)
     const encoder = new ApplicationEncoder(this.program.applicationSchema)
-    this.distinct = Array.from({ length: DISTINCT }, (_, i) => encoder.encode(generator.next(i)))
+    this.distinct = Array.from({ length: DISTINCT }, (_, i) =>
+      encoder.encode(change(generator.next(i))),
+    )
   }
 
   /** The record's value; its key is `key` of it. Valid until the same number modulo DISTINCT. */
@@ -71,8 +74,12 @@ export class NumberedApplications {
 }
 
 /** Puts applications 0 to count - 1 on the topic, in turn over the partitions. */
-export function preload(cluster: KafkaCluster, count: number, partitions: number): void {
-  const applications = new NumberedApplications()
+export function preload(
+  cluster: KafkaCluster,
+  count: number,
+  partitions: number,
+  { topic = APPLICATIONS, applications = new NumberedApplications() } = {},
+): void {
   const producer = new Producer({
     'bootstrap.servers': cluster.bootstrapServers,
     'linger.ms': '20',
@@ -82,7 +89,7 @@ export function preload(cluster: KafkaCluster, count: number, partitions: number
   for (let i = 0; i < count; i++) {
     const value = applications.value(i)
     const key = applications.key(value)
-    while (!producer.produce(APPLICATIONS, i % partitions, key, value)) producer.poll(10)
+    while (!producer.produce(topic, i % partitions, key, value)) producer.poll(10)
   }
   check(producer.flush(60_000), 'all applications are delivered')
   producer.destroy()
@@ -102,6 +109,15 @@ export function startWorker(
   })
 }
 
+/** Where the decisions lie and what they are of, where it is not the bench's own. */
+export type Decided = {
+  applications?: NumberedApplications
+  input?: string
+  topic?: string
+  /** One of so many is compared; all are counted. */
+  every?: number
+}
+
 /**
  * Reads back every decision a read_committed consumer sees and compares its bytes with what the
  * program decides without Kafka.
@@ -112,14 +128,13 @@ export function checkDecisions(
   cluster: KafkaCluster,
   count: number,
   partitions: number,
-  program?: Program,
-  topic = DECISIONS,
+  { input = APPLICATIONS, topic = DECISIONS, every = 1, ...decided }: Decided = {},
 ): number {
-  const applications = new NumberedApplications(program)
+  const { applications = new NumberedApplications() } = decided
   const module = loadModule(MODULE_PATH)
   const deciders = Array.from(
     { length: partitions },
-    (_, p) => new Decider(module, applications.program, APPLICATIONS, p),
+    (_, p) => new Decider(module, applications.program, input, p),
   )
   const all = deciders.map((_, p) => p)
   const properties = {
@@ -132,11 +147,12 @@ export function checkDecisions(
   while (reader.ended.size < partitions) {
     for (const { partition, value } of reader.read(1000)) {
       const offset = next[partition]!++
+      bytes += value!.length
+      if (offset % every > 0) continue
       const application = applications.value(offset * partitions + partition)
       const [outcome] = deciders[partition]!.decide([application], BigInt(offset))
       const same = 'decision' in outcome! && Buffer.compare(outcome.decision, value!) === 0
       check(same, `decision ${offset} of partition ${partition} is not what it should be`)
-      bytes += value!.length
     }
   }
   const read = next.reduce((sum, n) => sum + n, 0)

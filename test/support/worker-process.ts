@@ -150,10 +150,12 @@ export class WorkerProcess implements AsyncDisposable {
     return this.exit()
   }
 
+  /** @param everyMs  between two looks; what they cost the worker is part of what a bench measures */
   async until(
     holds: () => boolean | Promise<boolean>,
     what: string,
     timeoutMs: number,
+    everyMs = 20,
   ): Promise<void> {
     const deadline = Date.now() + timeoutMs
     while (!(await holds())) {
@@ -161,7 +163,7 @@ export class WorkerProcess implements AsyncDisposable {
         throw new Error(`exited with ${this.process.exitCode}, waiting for ${what}\n${this.log}`)
       }
       if (Date.now() > deadline) throw new Error(`waited in vain for ${what}\n${this.log}`)
-      await Bun.sleep(20)
+      await Bun.sleep(everyMs)
     }
   }
 
