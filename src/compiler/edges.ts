@@ -14,7 +14,7 @@ const ALIKE = 3
 /** The split has no such value. */
 const NONE = 4
 
-/** Of one tree's splits, one after the other: first the missing value, then the others, ascending. */
+/** Of one tree's splits in turn: first the missing value, then the others, ascending. */
 type TreeEdges = {
   from: Int32Array
   values: Float64Array
