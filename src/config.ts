@@ -130,7 +130,7 @@ export const SETTINGS = {
     int(0, 3_600_000),
     1000,
     'ms',
-    'how often to look for a new artefact or policy; 0: never',
+    'how often to look for new artefacts or a new policy; 0: never',
   ),
   'challenger.model.path': setting(
     z.string(),

@@ -60,6 +60,8 @@ export class ModelHost {
   /** Schemas in use; the policy in use is its swappable's. */
   private parts: ProgramParts
   private rival: Loaded<Artefact> | undefined
+  /** State of its folder when it was last read, or refused. */
+  private rivalSeen: string | undefined
   private busy: Promise<unknown> = Promise.resolve()
   private readonly watchers: ReturnType<typeof setInterval>[] = []
 
@@ -70,7 +72,7 @@ export class ModelHost {
     const inTurn = <T>(action: () => Promise<T>) => this.inTurn(action)
     this.model = new Swappable('model', modelLoaded(artefact, folder), {
       load: (path) => modelLoaded(loadArtefact(path), path),
-      stampOf: (path) => stampOf(join(path, 'manifest.json')),
+      stampOf: stampOfArtefact,
       use: (next) => this.use({ artefact: next }),
       inTurn,
       log,
@@ -94,25 +96,43 @@ export class ModelHost {
    * @throws OperatingError kind 'usage' when it cannot be used: nothing changes
    */
   challenge(folder: string): Promise<Version> {
+    return this.inTurn(() => this.takeRival(resolve(folder)))
+  }
+
+  /** Loads the challenger again from where it came, if there is one, and cause, by its turn. */
+  private reloadChallenger(isDue = () => true): Promise<void> {
     return this.inTurn(async () => {
-      const { module, user, log } = this.options
-      let rival: Loaded<Artefact>
-      let program: Program
-      try {
-        const path = resolve(folder)
-        rival = modelLoaded(loadArtefact(path), path)
-        program = this.program({ rival })
-        warmUp(module, program, WARM_TURNS)
-      } catch (error) {
-        log.error({ folder }, `challenger refused, nothing changes: ${messageOf(error)}`)
-        throw error
-      }
-      await user.replaceProgram(program)
-      this.rival = rival
-      const { name, hash } = rival.version
-      log.info({ challenger: name, hash }, 'challenger on')
-      return rival.version
+      if (this.rival && isDue()) await this.takeRival(this.rival.version.path)
     })
+  }
+
+  private async takeRival(path: string): Promise<Version> {
+    const { module, user, log } = this.options
+    const stamp = stampOfArtefact(path)
+    // What is refused is not tried again until it is another.
+    if (path === this.rival?.version.path) this.rivalSeen = stamp
+    let rival: Loaded<Artefact>
+    let program: Program
+    try {
+      rival = modelLoaded(loadArtefact(path), path)
+      program = this.program({ rival })
+      warmUp(module, program, WARM_TURNS)
+    } catch (error) {
+      log.error({ folder: path }, `challenger refused, nothing changes: ${messageOf(error)}`)
+      throw error
+    }
+    await user.replaceProgram(program)
+    this.rival = rival
+    this.rivalSeen = stamp
+    const { name, hash } = rival.version
+    log.info({ challenger: name, hash }, 'challenger on')
+    return rival.version
+  }
+
+  /** Whether something else lies where the challenger came from than was read. */
+  private get isRivalStale(): boolean {
+    const stamp = this.rival && stampOfArtefact(this.rival.version.path)
+    return stamp !== undefined && stamp !== this.rivalSeen
   }
 
   /** Has the model in use decide alone. */
@@ -127,11 +147,12 @@ export class ModelHost {
   }
 
   /**
-   * Loads model and policy again from where they came, each on its own: what is wrong with one is
-   * logged and counted and does not keep the other.
+   * Loads model, policy and challenger again from where they came, each on its own: what is wrong
+   * with one is logged and does not keep the others.
    */
   async reload(): Promise<void> {
-    await Promise.allSettled([this.model.reload(), this.policy.reload()])
+    const parts = [this.model.reload(), this.policy.reload(), this.reloadChallenger()]
+    await Promise.allSettled(parts)
   }
 
   /**
@@ -196,15 +217,16 @@ export class ModelHost {
   }
 
   /**
-   * Looks every so often at the artefact of the folder in use and at the policy's file; changes to
-   * what is new.
+   * Looks every so often at the artefacts of the folders in use, the challenger's too, and at the
+   * policy's file; changes to what is new.
    */
   watch(intervalMs: number): void {
     this.every(intervalMs, () => {
       for (const part of [this.model, this.policy]) {
         // What was wrong is logged and counted.
-        if (part.isStale) part.reload().catch(() => undefined)
+        if (part.isStale) part.refresh().catch(() => undefined)
       }
+      if (this.isRivalStale) this.reloadChallenger(() => this.isRivalStale).catch(() => undefined)
     })
   }
 
@@ -285,6 +307,11 @@ function withDecisionId(parts: ProgramParts, decisionId: number): ProgramParts {
   const { registry } = parts
   assert(registry, 'a registry gives the id')
   return { ...parts, registry: { ...registry, decisionId } }
+}
+
+/** The manifest is written last. */
+function stampOfArtefact(folder: string): string | undefined {
+  return stampOf(join(folder, 'manifest.json'))
 }
 
 function stampOf(path: string): string | undefined {

@@ -77,6 +77,15 @@ export class Swappable<T> {
     return this.load(this.version.path)
   }
 
+  /** Takes what is new where it came from, if it still is when its turn comes. */
+  refresh(): Promise<Version> {
+    const { hooks } = this
+    return hooks.inTurn(async () => {
+      const { path } = this.version
+      return this.isStale ? this.change(path, () => hooks.load(path)) : this.version
+    })
+  }
+
   /**
    * Changes back to the one before, which is still in memory.
    *

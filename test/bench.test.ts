@@ -18,6 +18,7 @@ const needBroker = new Set([
   'lone',
   'many-partitions',
   'memory',
+  'model-swap',
   'monitor-page',
   'reasons-pipeline',
   'spread',

@@ -1,7 +1,7 @@
 // Changing the model while there is a challenger: what does not fit together is refused, counted and
 // told, and nothing changes.
 
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -94,4 +94,48 @@ test('a policy that was changed to stays when a registry names more schemas', as
   // And the other way round.
   await host.policy.rollBack()
   expect([...user.used.at(-1)!.framings.known.keys()]).toEqual([7])
+})
+
+describe("the challenger's folder", () => {
+  /** Until the host's look at the folder has come to something. */
+  async function until(holds: () => boolean): Promise<void> {
+    while (!holds()) await Bun.sleep(5)
+  }
+
+  test('is watched: another artefact in it is taken, a damaged one refused, and off stays off', async () => {
+    const user = new Programs()
+    const host = hostOf(folderOf('champion', ['x', 'grade']), user)
+    const folder = folderOf('rival', ['x'])
+    const first = await host.challenge(folder)
+    host.watch(5)
+    // What a look finds is done before what the next one finds.
+    const turn = async (swaps: number, features: string[]) => {
+      folderOf('champion', features)
+      await until(() => host.model.swaps === swaps)
+    }
+    try {
+      folderOf('rival', ['grade'])
+      await until(() => host.challenger !== first)
+      const second = host.challenger
+      writeFileSync(join(folder, 'manifest.json'), '{"artefact": 1}')
+      await turn(1, ['grade', 'x'])
+      await turn(2, ['x', 'grade'])
+      expect(host.challenger).toBe(second!)
+      await host.endChallenge()
+      folderOf('rival', ['x'])
+      await turn(3, ['grade', 'x'])
+      await turn(4, ['x', 'grade'])
+      expect(host.challenger).toBeUndefined()
+    } finally {
+      host.close()
+    }
+  })
+
+  test('is read again with the model and the policy', async () => {
+    const host = hostOf(folderOf('champion', ['x', 'grade']), new Programs())
+    const first = await host.challenge(folderOf('rival', ['x']))
+    folderOf('rival', ['grade'])
+    await host.reload()
+    expect(host.challenger).not.toBe(first)
+  })
 })

@@ -2,19 +2,11 @@
 // every partition; one is stopped in order, comes back, and is killed with -9. Expected: a fraction
 // of a second in order, and little more than the session time-out after a kill.
 
-import { RecordReader } from '../../src/rdkafka/record-reader.ts'
-import { Producer } from '../../src/rdkafka/producer.ts'
 import { KafkaCluster } from '../../test/support/kafka.ts'
 import type { WorkerProcess } from '../../test/support/worker-process.ts'
 import { type Bench, check, figure } from '../bench.ts'
-import {
-  APPLICATIONS,
-  DECISIONS,
-  NumberedApplications,
-  checkDecisions,
-  startBroker,
-  startWorker,
-} from '../support/broker.ts'
+import { checkDecisions, startBroker, startWorker } from '../support/broker.ts'
+import { Stream } from '../support/stream.ts'
 
 const PARTITIONS = 4
 const SESSION_MS = 6000
@@ -32,19 +24,19 @@ export const bench: Bench = {
     const more = { 'session.timeout.ms': SESSION_MS }
     await using first = startWorker(cluster, 'bench', more)
     await using second = startWorker(cluster, 'bench', more)
-    using stream = new Stream(cluster)
+    using stream = new Stream(cluster, PARTITIONS, EVERY_MS)
     const rounds = size === 'small' ? 1 : 3
     const stopped: Gap[] = []
     for (let i = 0; i < rounds; i++) {
       await using going = i === 0 ? first : startWorker(cluster, 'bench', more)
       const moved = await settled(going, second, stream)
       going.process.kill('SIGTERM')
-      stopped.push(await stream.gaps(moved, WATCH_MS.stop))
+      stopped.push(await gaps(stream, moved, WATCH_MS.stop))
     }
     await using killed = startWorker(cluster, 'bench', more)
     const moved = await settled(killed, second, stream)
     killed.process.kill('SIGKILL')
-    const kill = await stream.gaps(moved, WATCH_MS.kill)
+    const kill = await gaps(stream, moved, WATCH_MS.kill)
     stream.flush()
     await second.caughtUp(PARTITIONS)
     check((await second.stop()) === 0, 'the worker stops in order')
@@ -72,67 +64,12 @@ export const bench: Bench = {
 /** Longest times between two decisions of a partition, milliseconds. */
 type Gap = { moved: number; stayed: number }
 
-/** One application on each partition every so often, and when its decision can be read. */
-class Stream implements Disposable {
-  sent = 0
-  private readonly applications = new NumberedApplications()
-  private readonly producer: Producer
-  private readonly reader: RecordReader
-  private readonly lastAtMs: number[]
-  private readonly longestMs: number[]
-  private dueAtMs = performance.now()
-
-  constructor({ bootstrapServers }: KafkaCluster) {
-    const properties = {
-      'bootstrap.servers': bootstrapServers,
-      'isolation.level': 'read_committed',
-    }
-    const all = Array.from({ length: PARTITIONS }, (_, p) => p)
-    this.producer = new Producer({ 'bootstrap.servers': bootstrapServers, 'linger.ms': '1' })
-    this.reader = new RecordReader(properties, DECISIONS, all, 'earliest')
-    this.lastAtMs = all.map(() => performance.now())
-    this.longestMs = all.map(() => 0)
-  }
-
-  /** Sends what is due and reads what is there. */
-  turn(): void {
-    for (; this.dueAtMs <= performance.now(); this.dueAtMs += EVERY_MS) {
-      for (let i = 0; i < PARTITIONS; i++, this.sent++) {
-        const value = this.applications.value(this.sent)
-        const key = this.applications.key(value)
-        check(this.producer.produce(APPLICATIONS, i, key, value), 'there is room in the queue')
-      }
-    }
-    while (this.producer.poll(0)) continue
-    for (const { partition } of this.reader.read(2)) {
-      const nowMs = performance.now()
-      const gap = nowMs - this.lastAtMs[partition]!
-      this.longestMs[partition] = Math.max(this.longestMs[partition]!, gap)
-      this.lastAtMs[partition] = nowMs
-    }
-  }
-
-  /** Watches for a while from now on. */
-  async gaps(moved: readonly number[], watchMs: number): Promise<Gap> {
-    this.longestMs.fill(0)
-    const until = performance.now() + watchMs
-    while (performance.now() < until) {
-      this.turn()
-      await Bun.sleep(0)
-    }
-    const open = this.lastAtMs.map((atMs, p) => Math.max(this.longestMs[p]!, until - atMs))
-    const stayed = open.filter((_, p) => !moved.includes(p))
-    return { moved: Math.max(...moved.map((p) => open[p]!)), stayed: Math.max(...stayed) }
-  }
-
-  flush(): void {
-    check(this.producer.flush(60_000), 'all applications are delivered')
-  }
-
-  [Symbol.dispose](): void {
-    this.producer.destroy()
-    this.reader[Symbol.dispose]()
-  }
+/** Watches for a while from now on. */
+async function gaps(stream: Stream, moved: readonly number[], watchMs: number): Promise<Gap> {
+  const until = performance.now() + watchMs
+  const longest = await stream.watch(() => performance.now() >= until)
+  const stayed = longest.filter((_, p) => !moved.includes(p))
+  return { moved: Math.max(...moved.map((p) => longest[p]!)), stayed: Math.max(...stayed) }
 }
 
 /** Waits until both serve some and all are served; returns those of the first. */

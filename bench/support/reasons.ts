@@ -41,7 +41,7 @@ export function explainedArtefact(references: number): {
     reference.rows[0]!.map((x, k) => x * (1 + 0.1 * Math.sin(i * (k + 1)))),
   )
   const own = { catalogue, reference: { ...reference, rows } }
-  const parity = { probes: 1, leaves: 0, leavesReached: 0 }
+  const parity = { probes: 1, leavesReached: 0 }
   return {
     artefact: makeArtefact({ ...source, explained: own }, parity),
     forest,

@@ -27,6 +27,12 @@ Examples:
   LOANSTREAM_BOOTSTRAP_SERVERS=broker1:9092 bun run worker
   bun run worker --config /etc/loanstream.toml`
 
+/** Read by the engine at its start, so that setting it here would come too late. */
+const FAST_MEMORIES = 'BUN_JSC_maxNumWasmFastMemories'
+const FAST_MEMORIES_UNSET =
+  `${FAST_MEMORIES} is not set: beyond a few partitions and changes of model, ` +
+  `scoring pays for bounds checks; start with ${FAST_MEMORIES}=256`
+
 async function work(options: ConfigOptions, context: Context): Promise<number> {
   const { config, library, version } = configure(options, context)
   requireBroker(config, ['consumer', 'producer'])
@@ -34,12 +40,13 @@ async function work(options: ConfigOptions, context: Context): Promise<number> {
   const { promise: failed, resolve: fail } = Promise.withResolvers<Error>()
   const runtime = await startRuntime(config, { library, version }, log, fail)
   log.info({ url: runtime.url, librdkafka: version }, 'listening')
+  if (context.environment[FAST_MEMORIES] === undefined) log.info(FAST_MEMORIES_UNSET)
   const signal = stopSignal(() => {
     log.warn('second signal: exit at once')
     context.exit(1)
   })
   process.on('SIGHUP', () => {
-    log.info('SIGHUP: schemas, model and policy are loaded again')
+    log.info('SIGHUP: schemas, model, policy and challenger are loaded again')
     // What was wrong is logged and counted.
     runtime.models.reloadSchemas().catch(() => undefined)
     void runtime.models.reload()

@@ -57,7 +57,7 @@ export function buildModel(
   onStage('reading')
   const source = readModel(path, manifest)
   onStage('tables')
-  const unproved = makeArtefact(source, { probes: 0, leaves: 0, leavesReached: 0 })
+  const unproved = makeArtefact(source, { probes: 0, leavesReached: 0 })
   onStage('parity')
   const parity = checkParity(source.forest, unproved, module, onProbes)
   const { probes, leavesReached } = parity
@@ -66,7 +66,10 @@ export function buildModel(
 }
 
 /** Tables and manifest of a model; `parity` is what the gate found. */
-export function makeArtefact(source: ModelSource, parity: Parity): Artefact {
+export function makeArtefact(
+  source: ModelSource,
+  parity: Pick<Parity, 'probes' | 'leavesReached'>,
+): Artefact {
   const { forest, gains } = source
   const tables = makeTables(forest, source.path)
   const model = source.modelHash.toHex()

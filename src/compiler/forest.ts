@@ -65,36 +65,56 @@ export function rawScore(forest: Forest, row: ArrayLike<number>): number {
   return rawScores(forest, [row])[0]!
 }
 
+/** Is told a split of a tree that a row comes by. */
+export type OnSplit = (split: number, row: ArrayLike<number>) => void
+
+/** Is told what rows come by in a tree, and the leaf that each ends in. */
+export type OnPath = {
+  splitsOf(tree: number): OnSplit | undefined
+  leaf(tree: number, leaf: number): void
+}
+
 /**
  * The same of many rows, which walk down one tree before the next: a large forest does not stay in
  * a core's cache, a tree of it does.
  *
- * @param onLeaf  is told the leaf of each row in each tree
+ * @param onPath  is told what each row comes by in each tree
  */
 export function rawScores(
   forest: Forest,
   rows: readonly ArrayLike<number>[],
-  onLeaf?: (tree: number, leaf: number) => void,
+  onPath?: OnPath,
 ): Float64Array {
   const sums = new Float64Array(rows.length).fill(forest.base ?? 0)
   for (const [i, tree] of forest.trees.entries()) {
+    const root = tree.splits.length === 0 ? ~0 : 0
+    const onSplit = onPath?.splitsOf(i)
     for (let r = 0; r < rows.length; r++) {
-      const leaf = findLeaf(tree, rows[r]!)
+      const leaf = findLeaf(tree.splits, rows[r]!, root, onSplit)
       const sum = sums[r]! + tree.leaves[leaf]!
       sums[r] = forest.float32 ? Math.fround(sum) : sum
-      onLeaf?.(i, leaf)
+      onPath?.leaf(i, leaf)
     }
   }
   const count = forest.trees.length
   return forest.averaged && count > 0 ? sums.map((sum) => sum / count) : sums
 }
 
-/** Number of the leaf that a row ends in. */
-function findLeaf(tree: Tree, row: ArrayLike<number>): number {
-  if (tree.splits.length === 0) return 0
-  let node = 0
+/**
+ * Number of the leaf that a row ends in.
+ *
+ * @param from  the split where it starts, or ~leaf
+ */
+export function findLeaf(
+  splits: readonly Split[],
+  row: ArrayLike<number>,
+  from: number,
+  onSplit?: OnSplit,
+): number {
+  let node = from
   while (node >= 0) {
-    const split = tree.splits[node]!
+    onSplit?.(node, row)
+    const split = splits[node]!
     node = goesLeft(split, row[split.feature]!) ? split.left : split.right
   }
   return ~node

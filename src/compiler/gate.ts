@@ -6,28 +6,15 @@ import { IMAGE_PLAN, PLAN_ROWS } from '../../assembly/layout.ts'
 import type { Artefact } from '../scorer/artefact.ts'
 import { Engine } from '../scorer/engine.ts'
 import { scoringProgram } from '../scorer/scoring-program.ts'
-import { nextDown, nextUp } from '../doubles.ts'
 import { usageError } from '../errors.ts'
-import { type Forest, type Split, ZERO_THRESHOLD, goesLeft, rawScores } from './forest.ts'
+import { type EdgeCounts, Edges } from './edges.ts'
+import { type Forest, type OnPath, rawScores } from './forest.ts'
+import { ProbeValues, edgeProbes, leafProbes, thresholdProbes } from './probes.ts'
 
-/** Values that every feature is given once, whatever its thresholds. */
-const HOSTILE = [
-  Number.NaN,
-  Number.POSITIVE_INFINITY,
-  Number.NEGATIVE_INFINITY,
-  0,
-  -0,
-  ZERO_THRESHOLD,
-  -ZERO_THRESHOLD,
-  Number.MIN_VALUE,
-  -Number.MIN_VALUE,
-  Number.MAX_VALUE,
-  -Number.MAX_VALUE,
-]
 /** Whole blocks of the largest kernel. */
 const BATCH_ROWS = 256
 /**
- * Most walks through a tree that the reference makes for either kind of probe. A model beyond it (a
+ * Most walks through a tree that the reference makes for each kind of probe. A model beyond it (a
  * hundred thousand leaves or more) is tried by as many probes as fit, which the result states.
  */
 const WALKS_MAX = 20_000_000
@@ -38,10 +25,14 @@ export type Parity = {
   leaves: number
   /** Of them, those that some probe ended in. Some can be reached by no row at all. */
   leavesReached: number
+  /** Values at which splits change sides, and those that some probe came by a split with. */
+  edges: EdgeCounts
 }
 
+type Kind = 'thresholds' | 'splits' | 'leaves'
+
 /** Is told how many probes of a kind were compared, and how many there are at most. */
-export type OnProbes = (kind: 'thresholds' | 'leaves', done: number, total: number) => void
+export type OnProbes = (kind: Kind, done: number, total: number) => void
 
 /**
  * Scores every probe both ways.
@@ -55,7 +46,7 @@ export function checkParity(
   onProbes: OnProbes = () => undefined,
 ): Parity {
   const check = new Check(forest, artefact, module)
-  const run = (kind: 'thresholds' | 'leaves', probes: Iterable<Float64Array>, total: number) => {
+  const run = (kind: Kind, probes: Iterable<Float64Array>, total: number) => {
     let done = 0
     for (const row of probes) {
       check.add(row)
@@ -63,11 +54,16 @@ export function checkParity(
     }
     check.flush()
   }
-  const values = valuesOf(forest)
-  run('thresholds', thresholdProbes(values), Math.min(values.total, values.most))
+  const values = new ProbeValues(forest)
+  const most = probesMax(forest)
+  const mostOfValues = Math.max(values.longest, most)
+  const { reached, edges } = check
+  run('thresholds', thresholdProbes(values, mostOfValues), Math.min(values.total, mostOfValues))
+  const { edges: total, tried } = edges.counts()
+  run('splits', edgeProbes(forest, edges, values, most), Math.min(total - tried, most))
   const { leaves, leavesReached } = check.result()
-  const missed = Math.min(leaves - leavesReached, probesMax(forest))
-  run('leaves', leafProbes(forest, check.reached), missed)
+  const missed = Math.min(leaves - leavesReached, most)
+  run('leaves', leafProbes(forest, reached, values, most), missed)
   return check.result()
 }
 
@@ -88,7 +84,9 @@ function partsOf(tables: Uint8Array): Part[] {
 class Check {
   /** By tree, 1 for each leaf that a probe ended in. */
   readonly reached: Uint8Array[]
+  readonly edges: Edges
   private readonly forest: Forest
+  private readonly onPath: OnPath
   private readonly name: string
   private readonly engine: Engine
   private readonly parts: Part[]
@@ -102,6 +100,13 @@ class Check {
     this.name = artefact.manifest.name
     this.width = forest.features.length
     this.reached = forest.trees.map((tree) => new Uint8Array(tree.leaves.length))
+    this.edges = new Edges(forest)
+    this.onPath = {
+      splitsOf: (tree) => this.edges.visitor(tree),
+      leaf: (tree, leaf) => {
+        this.reached[tree]![leaf] = 1
+      },
+    }
     this.rows = new Float64Array(BATCH_ROWS * this.width)
     this.parts = partsOf(artefact.tables)
     const program = scoringProgram(artefact.tables, forest.features)
@@ -124,9 +129,7 @@ class Check {
     this.filled = 0
     const { rows, width } = this
     const batch = Array.from({ length: count }, (_, i) => rows.subarray(i * width, (i + 1) * width))
-    const expected = rawScores(this.forest, batch, (tree, leaf) => {
-      this.reached[tree]![leaf] = 1
-    })
+    const expected = rawScores(this.forest, batch, this.onPath)
     this.engine.f64.set(rows, this.engine.rowsAt / 8)
     for (const { size, step } of this.parts) {
       for (let from = 0; from < count; from += step) {
@@ -147,6 +150,7 @@ class Check {
         (sum, leaves) => sum + leaves.reduce((a, b) => a + b, 0),
         0,
       ),
+      edges: this.edges.counts(),
     }
   }
 
@@ -163,107 +167,6 @@ class Check {
   }
 }
 
-/** A split's threshold and the doubles next to it; or its categories, the next ones, and none. */
-function valuesAround({ threshold, categories }: Split): number[] {
-  if (!categories) return [threshold, nextUp(threshold), nextDown(threshold)]
-  return [...categories.ids.flatMap((id) => [id, id + 1]), -0.5, -1]
-}
-
-/** Values to try of each feature: how many there are, and how many probes there may be. */
-type Values = { perFeature: number[][]; total: number; most: number }
-
-/** All that lies around the splits of each feature, and hostile values. */
-function valuesOf(forest: Forest): Values {
-  const values = forest.features.map(() => new Set<number>())
-  for (const tree of forest.trees) {
-    for (const split of tree.splits) {
-      for (const value of valuesAround(split)) values[split.feature]!.add(value)
-    }
-  }
-  const perFeature = values.map((set) => [...set, ...HOSTILE])
-  const longest = Math.max(0, ...perFeature.map((list) => list.length))
-  const total = perFeature.reduce((sum, list) => sum + list.length, 0)
-  return { perFeature, total, most: Math.max(longest, probesMax(forest)) }
-}
-
-/** Each value once, while the other features walk through theirs: other paths each time. */
-function* thresholdProbes({ perFeature, total, most }: Values): Generator<Float64Array> {
-  const row = new Float64Array(perFeature.length)
-  let turn = 0
-  const fill = () => {
-    for (const [i, list] of perFeature.entries()) {
-      row[i] = list[(turn * 7919 + i * 104729) % list.length]!
-    }
-    turn++
-  }
-  if (total > most) {
-    // 7919 is prime: within as many turns as it has values, a feature takes each of them.
-    while (turn < most) {
-      fill()
-      yield row
-    }
-    return
-  }
-  for (const [feature, list] of perFeature.entries()) {
-    for (const value of list) {
-      fill()
-      row[feature] = value
-      yield row
-    }
-  }
-}
-
-/** For each leaf that none has reached yet a row that ends there, if there is any. */
-function* leafProbes(forest: Forest, reached: readonly Uint8Array[]): Generator<Float64Array> {
-  const row = new Float64Array(forest.features.length)
-  const most = probesMax(forest)
-  let made = 0
-  for (const [i, tree] of forest.trees.entries()) {
-    const parents = parentsOf(tree.splits)
-    for (let leaf = 0; leaf < tree.leaves.length; leaf++) {
-      if (reached[i]![leaf] || !aim(row, tree.splits, parents, leaf)) continue
-      if (made === most) return
-      made++
-      yield row
-    }
-  }
-}
-
 function probesMax(forest: Forest): number {
   return Math.floor(WALKS_MAX / Math.max(1, forest.trees.length))
-}
-
-type Step = { split: Split; left: boolean }
-
-/** Split and side that lead to each child, leaves as ~leaf. */
-function parentsOf(splits: readonly Split[]): Map<number, { index: number; left: boolean }> {
-  const parents = new Map<number, { index: number; left: boolean }>()
-  for (const [index, split] of splits.entries()) {
-    parents.set(split.left, { index, left: true })
-    parents.set(split.right, { index, left: false })
-  }
-  return parents
-}
-
-/** Sets the features on a leaf's path so that a row ends there; false when none can. */
-function aim(
-  row: Float64Array,
-  splits: readonly Split[],
-  parents: ReturnType<typeof parentsOf>,
-  leaf: number,
-): boolean {
-  const steps: Step[] = []
-  let parent = parents.get(~leaf)
-  while (parent) {
-    steps.push({ split: splits[parent.index]!, left: parent.left })
-    parent = parents.get(parent.index)
-  }
-  for (const [feature, conditions] of Map.groupBy(steps, (step) => step.split.feature)) {
-    const holds = (x: number) => conditions.every(({ split, left }) => goesLeft(split, x) === left)
-    const near = conditions.flatMap(({ split }) => valuesAround(split))
-    const value = [...near, ...HOSTILE].find(holds)
-    if (value === undefined) return false
-    row[feature] = value
-  }
-  return true
 }

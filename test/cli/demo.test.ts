@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { DemoSummary } from '../../src/demo/demo.ts'
 import { ROOT } from '../../src/paths.ts'
 import { cli } from '../support/cli.ts'
+import { freePorts } from '../support/kafka-ports.ts'
 
 setDefaultTimeout(60_000)
 
@@ -62,13 +63,22 @@ test('without --json it shows a summary with latencies and ends with exit code 0
   expect(out).toMatch(/latency .* p50 [\d.]+ ms, p99 [\d.]+ ms/)
 })
 
+/** Whether decisions were committed; not before the demo listens. */
+async function hasDecided(port: number): Promise<boolean> {
+  const response = await fetch(`http://127.0.0.1:${port}/metrics`).catch(() => undefined)
+  return /^loan_decisions_total\{.*\} [1-9]/m.test((await response?.text()) ?? '')
+}
+
 test('ctrl-C ends it in order with its summary', async () => {
-  const demo = Bun.spawn([process.execPath, 'src/main.ts', 'demo', '--json', '--rate', '1000'], {
+  // A port of its own, to see from outside that there are decisions.
+  const port = freePorts(1)[0]!
+  const args = ['src/main.ts', 'demo', '--json', '--rate', '1000', '--port', String(port)]
+  const demo = Bun.spawn([process.execPath, ...args], {
     cwd: ROOT,
     stdout: 'pipe',
     stderr: 'ignore',
   })
-  await Bun.sleep(3000)
+  while (demo.exitCode === null && !(await hasDecided(port))) await Bun.sleep(20)
   demo.kill('SIGINT')
   const summary = (await new Response(demo.stdout).json()) as DemoSummary
   expect(await demo.exited).toBe(0)

@@ -82,7 +82,12 @@ describe('build', () => {
     const summary = await json(args)
     const hash = sha256Hex(readFileSync(join(MODEL, 'manifest.json')))
     expect(summary).toMatchObject({ name: 'default', model: hash, trees: 125, leaves: 500 })
-    expect(summary['parity']).toEqual({ probes: 734, leaves_reached: 500, expected_rows: 600 })
+    expect(summary['parity']).toEqual({
+      probes: 789,
+      leaves_reached: 500,
+      edges: { edges: 770, tried: 770, unreachable: 0, alike: 0 },
+      expected_rows: 600,
+    })
     const files = ['manifest.json', 'reasons.bin', 'tables.bin', 'training.json']
     expect(readdirSync(path('built')).sort()).toEqual(files)
     expect(loadArtefact(path('built')).manifest.model).toBe(hash)
@@ -268,7 +273,7 @@ describe('verify', () => {
     expect(report).toMatchObject({
       ok: true,
       probed: 'now',
-      probes: 734,
+      probes: 789,
       leaves: 500,
       leaves_reached: 500,
       expected: { rows: 600, differing: 0, first: [] },

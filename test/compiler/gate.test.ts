@@ -161,8 +161,8 @@ describe('is noticed in the default model', () => {
   const SPLIT_CHANGES: [kind: Kind, what: string, change: (tables: Tables, at: number) => void][] =
     [
       ['pairs', 'bin', (tables, at) => tables.addLanes(at + SPLIT_BIN, 1)],
-      // So that no row goes right: not every inner split has a probe in the very next bin.
-      ['pairs', 'inner bin', (tables, at) => tables.bytes.fill(127, at + PAIR_INNER_BIN, at + 48)],
+      ['pairs', 'inner bin', (tables, at) => tables.addLanes(at + PAIR_INNER_BIN, 1)],
+      ['pairs', 'inner bin, down', (tables, at) => tables.addLanes(at + PAIR_INNER_BIN, -1)],
       ['pairs', 'parent', (tables, at) => tables.addLanes(at + SPLIT_PARENT, 1)],
       ['pairs', 'column', (tables, at) => tables.addU32(at + PAIR_COLUMN_AT, 64)],
       ['pairs', 'inner column', (tables, at) => tables.addU32(at + PAIR_INNER_COLUMN_AT, 64)],
@@ -298,6 +298,39 @@ test('a changed leaf is noticed, whichever it is', () => {
     ),
   )
   expect(missed).toEqual([])
+})
+
+describe('splits are tried where they change sides', () => {
+  test.each(['00', '13', '19', '24', '29', '39'])('all of model %s, or no row can', (name) => {
+    const model = fixture(name)
+    const { edges } = checkParity(model, artefactOf(model), wasmModule)
+    expect(edges.edges).toBeGreaterThan(0)
+    expect(edges.tried + edges.unreachable + edges.alike).toBe(edges.edges)
+    expect(edges.tried).toBeGreaterThan(edges.edges / 2)
+  })
+
+  const split = { feature: 0, missing: 'none' as const, defaultLeft: false }
+  const inner = { ...split, left: ~0, right: ~1 }
+  const of = (leaves: number[], threshold: number): Forest => ({
+    features: ['x'],
+    trees: [
+      {
+        splits: [
+          { ...split, threshold: 1, left: 1, right: ~2 },
+          { ...inner, threshold },
+        ],
+        leaves,
+      },
+    ],
+    sigmoid: 1,
+  })
+
+  test('where a row can come by: not above the threshold of the split before', () => {
+    const counts = (model: Forest) => checkParity(model, artefactOf(model), wasmModule).edges
+    expect(counts(of([1, 2, 3], 0))).toEqual({ edges: 4, tried: 4, unreachable: 0, alike: 0 })
+    expect(counts(of([1, 2, 3], 5))).toEqual({ edges: 4, tried: 2, unreachable: 2, alike: 0 })
+    expect(counts(of([1, 1, 3], 0))).toEqual({ edges: 4, tried: 2, unreachable: 0, alike: 2 })
+  })
 })
 
 test('it says how far it is, up to all probes there are', () => {

@@ -270,6 +270,8 @@ test('SIGHUP loads folder and policy again, each on its own', async () => {
   using _ = cluster
   await using __ = worker
   await worker.ready()
+  const fast = process.env['BUN_JSC_maxNumWasmFastMemories'] !== undefined
+  expect(worker.log.includes('BUN_JSC_maxNumWasmFastMemories=256')).toBe(!fast)
   folder.put(OTHER_MODEL_FOLDER)
   writeFileSync(folder.policy, 'version = 2')
   worker.process.kill('SIGHUP')

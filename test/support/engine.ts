@@ -100,7 +100,7 @@ export function artefactOf(
     features: forest.features.map((name) => ({ name, field: name, ...scales[name] })),
     placeOf: () => 'model.txt',
   }
-  return makeArtefact(source, { probes: 1, leaves: 0, leavesReached: 0 })
+  return makeArtefact(source, { probes: 1, leavesReached: 0 })
 }
 
 /** No features and no trees: every margin is 0. */

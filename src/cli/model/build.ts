@@ -6,6 +6,7 @@ import { closest } from 'fastest-levenshtein'
 import { isColumn, numericPaths } from '../../avro/columns.ts'
 import { loadSchemaVersions, newest } from '../../avro/schema-files.ts'
 import { writeArtefact } from '../../compiler/artefact.ts'
+import type { Parity } from '../../compiler/gate.ts'
 import type { ModelSource } from '../../compiler/model-source.ts'
 import { makeStandalone } from '../../compiler/standalone.ts'
 import { usageError } from '../../errors.ts'
@@ -43,7 +44,7 @@ export async function build(
   if (options.json) {
     const { name, model, tables } = manifest
     const figures = { trees: manifest.trees, leaves: manifest.leaves, columns: manifest.columns }
-    const proof = { ...manifest.parity, expected_rows: expectedRows }
+    const proof = { ...manifest.parity, edges: parity.edges, expected_rows: expectedRows }
     const written = { tables, standalone: manifest.standalone ?? null }
     const summary = { name, model, ...figures, parity: proof, ...written, seconds }
     output.print(`${JSON.stringify(summary)}\n`)
@@ -55,12 +56,25 @@ export async function build(
     `${manifest.name}: ${manifest.trees} trees, ${manifest.leaves} leaves, ${manifest.columns} columns`,
     `  parity: ${parity.probes} probes${rows}, to the last bit; ` +
       `${parity.leavesReached} of ${parity.leaves} leaves reached`,
+    `  ${edgesText(parity.edges)}`,
     `  model: ${manifest.model}`,
     ...files.map(({ file, bytes }) => `  ${options.out}/${file}: ${bytes} bytes`),
     `  in ${seconds.toFixed(2)} s`,
   ]
   output.print(`${text.join('\n')}\n`)
   return 0
+}
+
+function edgesText({ edges, tried, unreachable, alike }: Parity['edges']): string {
+  const left = edges - tried - unreachable - alike
+  const others = [
+    ...(unreachable > 0 ? [`${unreachable} no row can come by`] : []),
+    ...(alike > 0 ? [`${alike} with nothing to tell the sides by`] : []),
+    ...(left > 0 ? [`${left} beyond the limit on probes`] : []),
+  ]
+  return [`splits: tried at ${tried} of ${edges} values where they change sides`, ...others].join(
+    ', ',
+  )
 }
 
 /** @throws OperatingError code 'parity' with the first row that differs */
