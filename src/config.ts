@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { REGISTRY_SETTINGS, checkRegistry } from './config/registry.ts'
-import { host, int, setting, text, topic } from './config/setting.ts'
+import { address, host, int, setting, text, topic } from './config/setting.ts'
 import { messageOf, usageError } from './errors.ts'
 import { nearest } from './nearest.ts'
 import type { Property } from './rdkafka/properties.ts'
@@ -106,7 +106,7 @@ export const SETTINGS = {
     "an application's trace context goes onto its decision",
   ),
   'trace.export.url': setting(
-    z.string().regex(/^(https?:\/\/.+)?$/, 'must be a http or https URL'),
+    address,
     '',
     '',
     'OTLP/HTTP: a span of each batch goes to it; empty: none',
@@ -201,7 +201,7 @@ export const RESERVED: ReadonlyMap<string, string> = new Map(
 )
 
 /** A setting whose value, when it is refused, may hold a secret. */
-const HOLDS_SECRET: ReadonlySet<string> = new Set(['schema.registry.url'])
+const HOLDS_SECRET: ReadonlySet<string> = new Set(['schema.registry.url', 'trace.export.url'])
 
 /** librdkafka's properties that it takes empty, only to fail later without them. */
 const NOT_EMPTY: ReadonlySet<string> = new Set(['bootstrap.servers', 'group.id'])
@@ -216,6 +216,9 @@ export type ConfigInput = {
   sets: readonly string[]
   properties: ReadonlyMap<string, Property>
 }
+
+/** librdkafka's default of transaction.timeout.ms. */
+const TRANSACTION_TIMEOUT_MS = 60_000
 
 const DEFAULT_FILE = 'loanstream.toml'
 const PREFIX = 'LOANSTREAM_'
@@ -250,6 +253,7 @@ export function loadConfig(input: ConfigInput): Config {
   }
   checkTopics(config)
   checkRegistry(config)
+  checkCommitInterval(config)
   return config
 }
 
@@ -276,6 +280,17 @@ function checkTopics({ settings, origins }: Config): void {
     }
     taken.set(settings[key], key)
   }
+}
+
+/** The broker aborts a transaction that is open for longer, and all would begin anew for ever. */
+function checkCommitInterval({ settings, producer, origins }: Config): void {
+  if (settings.delivery !== 'exactly-once') return
+  const longest = Number(producer['transaction.timeout.ms'] ?? TRANSACTION_TIMEOUT_MS)
+  const interval = settings['commit.interval.ms']
+  if (interval < longest) return
+  const origin = origins.get('commit.interval.ms') ?? 'defaults'
+  const what = `is ${interval}: must be less than transaction.timeout.ms, which is ${longest}`
+  throw usageError('config', `commit.interval.ms ${what} (from ${origin})`)
 }
 
 function isScoped(key: string): boolean {

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { type Config, SETTINGS, type SettingName, loadConfig, variableOf } from '../src/config.ts'
 import { consumerProperties, producerProperties } from '../src/config/clients.ts'
 import { fromRoot } from '../src/paths.ts'
-import { PRODUCER, checkClient, checkProperties } from '../src/rdkafka/conf.ts'
+import { PRODUCER, checkClient, checkProperties, deliveryProperties } from '../src/rdkafka/conf.ts'
 import { openLibrary } from '../src/rdkafka/library.ts'
 import { describeProperties } from '../src/rdkafka/properties.ts'
 import { RegistryClient } from '../src/registry/client.ts'
@@ -495,6 +495,35 @@ describe('what the clients get', () => {
     expect(linger('at-least-once')).toBeLessThan(linger('exactly-once'))
   })
 
+  test.each(['message.timeout.ms', 'delivery.timeout.ms'])(
+    'lingers for less than records may live: %s',
+    (name) => {
+      for (const delivery of ['exactly-once', 'at-least-once']) {
+        const config = load({ sets: [`delivery=${delivery}`, `producer.${name}=4`] })
+        const own = deliveryProperties(delivery === 'exactly-once' ? 'id' : undefined)
+        const make = () => checkClient(PRODUCER, { ...producerProperties(config), ...own })
+        expect(make).not.toThrow()
+      }
+      const forEver = load({ sets: [`${name}=0`, 'commit.interval.ms=70'] })
+      expect(producerProperties(forEver)['linger.ms']).toBe('70')
+    },
+  )
+
+  test('lingers no longer than a second, however seldom commits come', () => {
+    const config = load({ sets: ['commit.interval.ms=50000'] })
+    expect(producerProperties(config)['linger.ms']).toBe('1000')
+  })
+
+  test('is refused when a transaction would time out before its commit', () => {
+    const sets = ['commit.interval.ms=60000']
+    const said = 'commit.interval.ms is 60000: must be less than transaction.timeout.ms'
+    expect(refusalOf({ sets })).toBe(`${said}, which is 60000 (from --set)`)
+    const short = ['commit.interval.ms=900', 'producer.transaction.timeout.ms=900']
+    expect(refusalOf({ sets: short })).toContain('which is 900 (from --set)')
+    expect(() => load({ sets: [...sets, 'transaction.timeout.ms=60001'] })).not.toThrow()
+    expect(() => load({ sets: [...sets, 'delivery=at-least-once'] })).not.toThrow()
+  })
+
   test('has no assignment strategy under the protocol that assigns on the broker', () => {
     const strategy = (protocol: string) =>
       consumerProperties(load({ sets: [`group.protocol=${protocol}`] }))[
@@ -512,6 +541,15 @@ describe('what the clients get', () => {
   })
 })
 
+test.each(['schema.registry.url', 'trace.export.url'])(
+  'an address with credentials is refused without being shown: %s',
+  (key) => {
+    const { message } = refusal(() => load({ sets: [`${key}=https://me:my-secret@host/v1`] }))
+    expect(message).toStartWith(`${key} is not valid: must be http`)
+    expect(message).not.toContain('my-secret')
+  },
+)
+
 describe('a schema registry', () => {
   const url = 'schema.registry.url=http://127.0.0.1:8081/apis/ccompat/v7'
   const REFUSED: [sets: string[], message: string][] = [
@@ -528,11 +566,6 @@ describe('a schema registry', () => {
   ]
   test.each(REFUSED)('%p is refused', (sets, message) => {
     expect(refusal(() => load({ sets })).message).toContain(message)
-  })
-
-  test('an address with credentials is refused without being shown', () => {
-    const sets = ['schema.registry.url=https://me:my-secret@registry']
-    expect(refusal(() => load({ sets })).message).not.toContain('my-secret')
   })
 
   test('makes a client with what is set; a file of authorities must be there', () => {

@@ -60,14 +60,22 @@ export function readerProperties(config: Config): Record<string, string> {
   }
 }
 
+/** Longest that a record waits for company, whatever the interval of commits. */
+const LINGER_MS_MAX = 1000
+
 /**
  * How long a producer lets a batch that is not full wait. An idempotent one has one request a
  * partition out, and while records that are past their linger wait behind it, librdkafka's thread
  * asks again and again (seen: half of its CPU). In a transaction nobody sees a record before the
- * commit, which sends what is left; so only full batches go before that.
+ * commit, which sends what is left; so only full batches go before that. librdkafka refuses to
+ * linger for as long as a record may live.
  */
-function lingerMs({ settings }: Config): number {
-  return settings.delivery === 'exactly-once' ? settings['commit.interval.ms'] : 5
+function lingerMs({ settings, producer }: Config): number {
+  const isExact = settings.delivery === 'exactly-once'
+  const wanted = isExact ? Math.min(settings['commit.interval.ms'], LINGER_MS_MAX) : 5
+  // The alias is the name that the property goes by here; 0 is for ever.
+  const lifeMs = Number(producer['delivery.timeout.ms'] ?? 0)
+  return lifeMs > 0 ? Math.min(wanted, lifeMs / 2) : wanted
 }
 
 /** The producer's properties, without those of its delivery. */

@@ -2,11 +2,7 @@
 
 import { z } from 'zod'
 import { usageError } from '../errors.ts'
-import { flag, int, setting } from './setting.ts'
-
-/** Credentials in an address would end up in logs. */
-const isAddress = (v: string) => v === '' || /^https?:\/\/[^/@]+(\/[^@]*)?$/.test(v)
-const address = z.string().refine(isAddress, 'must be http://… or https://…, without credentials')
+import { address, flag, int, setting } from './setting.ts'
 
 export const REGISTRY_SETTINGS = {
   'decisions.framing': setting(

@@ -37,3 +37,11 @@ export const flag = z.preprocess(
   (v) => (v === 'true' || v === 'false' ? v === 'true' : v),
   z.boolean(),
 )
+
+/** Credentials in an address would end up in logs. */
+const isAddress = (v: string) => v === '' || /^https?:\/\/[^/@]+(\/[^@]*)?$/.test(v)
+
+/** Where an HTTP server answers, or ''. */
+export const address = z
+  .string()
+  .refine(isAddress, 'must be http://… or https://…, without credentials')

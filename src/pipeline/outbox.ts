@@ -88,11 +88,15 @@ export class Outbox {
     )
   }
 
-  /** Tries again until it succeeds, for as long as records are allowed to wait for the broker. */
+  /**
+   * Tries again until it succeeds, for as long as records are allowed to wait for the broker. What
+   * fills the queue may only be lingering for company that has no room: flushing sends it.
+   */
   private untilRoom(attempt: () => boolean): void {
     const deadline = Date.now() + this.settings.timeoutMs
     while (!attempt()) {
-      this.poll(FULL_WAIT_MS)
+      this.producer.flush(FULL_WAIT_MS)
+      this.poll(0)
       this.checkOwnership()
       if (Date.now() > deadline) {
         const waited = `${this.settings.timeoutMs} ms`

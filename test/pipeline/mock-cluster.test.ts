@@ -55,6 +55,18 @@ describe.each(['exactly-once', 'at-least-once'])('delivery %s', (delivery) => {
     expect(deadLetters.length).toBeGreaterThan(100)
     expectExactlyOneOutcome(inputs, decisions, deadLetters)
   })
+
+  test('a queue with less room than a batch is sent at once, however long records may linger', async () => {
+    using cluster = makeCluster()
+    const inputs = makeInputs(4000, PARTITIONS, 0.05)
+    send(cluster.bootstrapServers, inputs)
+    const small = { 'queue.buffering.max.messages': 100, 'linger.ms': 20_000 }
+    await using worker = new WorkerProcess(settings(cluster, { delivery, ...small }))
+    await worker.reaches('loan_records_total', inputs.length)
+    expect(await worker.stop()).toBe(0)
+    const { decisions, deadLetters } = readAll(cluster)
+    expectExactlyOneOutcome(inputs, decisions, deadLetters)
+  })
 })
 
 // With transactions this is shown on a real broker: the mock cluster forgets their offsets.

@@ -122,6 +122,7 @@ test('a span for each batch, linked to the traces of its records', async () => {
 test.each([
   ['refuses', () => new Response('no', { status: 400 })],
   ['breaks down', () => new Response('no', { status: 500 })],
+  ['hangs', () => new Promise<Response>(() => {})],
 ])('a collector that %s costs spans, and nothing else', async (_, answer) => {
   using receiver = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: answer })
   using cluster = makeCluster()
