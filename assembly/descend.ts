@@ -2,8 +2,9 @@
 
 /** Leaves after the split: right where a row is in the parent leaf and above the bin. */
 export function descend(leaf: v128, parent: v128, x: v128, bin: v128, right: v128): v128 {
-  const goesRight = v128.and(i8x16.eq(leaf, parent), i8x16.gt_s(x, bin))
-  return i8x16.max_u(leaf, v128.and(goesRight, right))
+  // What does not wait for the leaf first: three instructions from one leaf to the next, not four.
+  const number = v128.and(i8x16.gt_s(x, bin), right)
+  return i8x16.max_u(leaf, v128.and(i8x16.eq(leaf, parent), number))
 }
 
 /** Leaves after a pair of splits, of which the inner one parts what the outer one sends right. */

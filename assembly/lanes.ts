@@ -1,37 +1,40 @@
 // Lanes: one row through all trees at once, for models of few columns and few leaves a tree.
 
+import { IMAGE_BASE, IMAGE_LANES_AT, IMAGE_ROW_LEAVES_AT, IMAGE_TREES, LANE_TREES } from './layout'
 import {
-  IMAGE_BASE,
-  IMAGE_LANES_AT,
-  IMAGE_LEAF_STRIDE,
-  IMAGE_ROW_LEAVES_AT,
-  IMAGE_STEPS,
-  IMAGE_TREES,
+  GROUP_HEADER_BYTES,
+  GROUP_STEPS,
+  LANES_FIRST,
+  LANES_HEADER_BYTES,
+  LANES_LEAF_BYTES,
+  LANES_SECOND,
   LANE_BIN,
   LANE_BYTES,
   LANE_COLUMN,
   LANE_PARENT,
-  LANE_TREES,
-} from './layout'
+} from './row-layout'
 import { descend } from './descend'
 import { addLeaf } from './sum'
 
 /**
  * Sum of a row of bins. The lanes are trees: two registers hold the row's bins, and each step looks
  * up, for 32 trees at once, the column that the tree's next split compares; of the last group of
- * trees, if it has no more than 16, for 16. Trees with fewer splits are padded with parent 255,
- * which no leaf reaches before its last step. While a group descends, the leaf values of the group
- * before are added: the sum waits for each addition, and the steps do not.
+ * trees, if it has no more than 16, for 16. A step looks in one of the registers, by turns, and the
+ * compiler has ordered the splits so that this one has the column (src/compiler/lane-table.ts).
+ * Where a tree has no split for a step its parent is 255, a leaf that there is not. While a group
+ * descends, the leaf values of the group before are added: the sum waits for each addition, and the
+ * steps do not.
  */
 export function sumOfLanes<T>(image: usize, bins: usize, indices: usize): f64 {
-  const trees = <usize>load<u32>(image, IMAGE_TREES)
-  const steps = <usize>load<u32>(image, IMAGE_STEPS)
-  const leafBytes = (<usize>load<u32>(image, IMAGE_LEAF_STRIDE)) << 3
+  const lanes = image + <usize>load<u32>(image, IMAGE_LANES_AT)
+  const lastIndex = indices + <usize>load<u32>(image, IMAGE_TREES)
+  const leafBytes = <usize>load<u32>(lanes, LANES_LEAF_BYTES)
   const low = v128.load(bins)
   const high = v128.load(bins, 16)
+  const first = lookUp(low, high, v128.load(lanes, LANES_FIRST))
+  const second = lookUp(low, high, v128.load(lanes, LANES_SECOND))
   const one = i8x16.splat(1)
-  const lastIndex = indices + trees
-  let lane = image + <usize>load<u32>(image, IMAGE_LANES_AT)
+  let lane = lanes + LANES_HEADER_BYTES
   let leaves = image + <usize>load<u32>(image, IMAGE_ROW_LEAVES_AT)
   let sum = load<f64>(image, IMAGE_BASE)
   /** Where the indices that are not yet summed start, and where the next ones go. */
@@ -41,22 +44,35 @@ export function sumOfLanes<T>(image: usize, bins: usize, indices: usize): f64 {
     let i0 = i64x2.splat(0)
     let i1 = i64x2.splat(0)
     let next = one
+    const steps = <usize>load<u32>(lane, GROUP_STEPS)
+    lane += GROUP_HEADER_BYTES
     const end = lane + steps * (2 * LANE_BYTES)
     const adding = lane + min(steps, index - summed) * (2 * LANE_BYTES)
     while (lane < adding) {
       sum = addLeaf<T>(sum, load<f64>(leaves + ((<usize>load<u8>(summed)) << 3)))
-      leaves += leafBytes
-      summed++
-      i0 = descendLane(i0, lane, low, high, next)
-      i1 = descendLane(i1, lane + LANE_BYTES, low, high, next)
+      i0 = descendLane(i0, lane, first, next)
+      i1 = descendLane(i1, lane + LANE_BYTES, first, next)
       next = i8x16.add(next, one)
-      lane += 2 * LANE_BYTES
+      sum = addLeaf<T>(sum, load<f64>(leaves + leafBytes + ((<usize>load<u8>(summed, 1)) << 3)))
+      i0 = descendLane(i0, lane + 2 * LANE_BYTES, second, next)
+      i1 = descendLane(i1, lane + 3 * LANE_BYTES, second, next)
+      next = i8x16.add(next, one)
+      leaves += 2 * leafBytes
+      summed += 2
+      lane += 4 * LANE_BYTES
     }
     while (lane < end) {
-      i0 = descendLane(i0, lane, low, high, next)
-      i1 = descendLane(i1, lane + LANE_BYTES, low, high, next)
+      i0 = descendLane(i0, lane, first, next)
+      i1 = descendLane(i1, lane + LANE_BYTES, first, next)
       next = i8x16.add(next, one)
-      lane += 2 * LANE_BYTES
+      i0 = descendLane(i0, lane + 2 * LANE_BYTES, second, next)
+      i1 = descendLane(i1, lane + 3 * LANE_BYTES, second, next)
+      next = i8x16.add(next, one)
+      lane += 4 * LANE_BYTES
+    }
+    for (; summed < index; summed++) {
+      sum = addLeaf<T>(sum, load<f64>(leaves + ((<usize>load<u8>(summed)) << 3)))
+      leaves += leafBytes
     }
     v128.store(index, i0)
     v128.store(index, i1, 16)
@@ -65,20 +81,31 @@ export function sumOfLanes<T>(image: usize, bins: usize, indices: usize): f64 {
   if (index < lastIndex) {
     let leaf = i64x2.splat(0)
     let next = one
+    const steps = <usize>load<u32>(lane, GROUP_STEPS)
+    lane += GROUP_HEADER_BYTES
     const end = lane + steps * LANE_BYTES
     const adding = lane + min(steps, index - summed) * LANE_BYTES
     while (lane < adding) {
       sum = addLeaf<T>(sum, load<f64>(leaves + ((<usize>load<u8>(summed)) << 3)))
-      leaves += leafBytes
-      summed++
-      leaf = descendLane(leaf, lane, low, high, next)
+      leaf = descendLane(leaf, lane, first, next)
       next = i8x16.add(next, one)
-      lane += LANE_BYTES
+      sum = addLeaf<T>(sum, load<f64>(leaves + leafBytes + ((<usize>load<u8>(summed, 1)) << 3)))
+      leaf = descendLane(leaf, lane + LANE_BYTES, second, next)
+      next = i8x16.add(next, one)
+      leaves += 2 * leafBytes
+      summed += 2
+      lane += 2 * LANE_BYTES
     }
     while (lane < end) {
-      leaf = descendLane(leaf, lane, low, high, next)
+      leaf = descendLane(leaf, lane, first, next)
       next = i8x16.add(next, one)
-      lane += LANE_BYTES
+      leaf = descendLane(leaf, lane + LANE_BYTES, second, next)
+      next = i8x16.add(next, one)
+      lane += 2 * LANE_BYTES
+    }
+    for (; summed < index; summed++) {
+      sum = addLeaf<T>(sum, load<f64>(leaves + ((<usize>load<u8>(summed)) << 3)))
+      leaves += leafBytes
     }
     v128.store(index, leaf)
   }
@@ -89,8 +116,9 @@ export function sumOfLanes<T>(image: usize, bins: usize, indices: usize): f64 {
   return sum
 }
 
-function descendLane(leaf: v128, lane: usize, low: v128, high: v128, next: v128): v128 {
-  const x = lookUp(low, high, v128.load(lane, LANE_COLUMN))
+/** One step of 16 trees. */
+function descendLane(leaf: v128, lane: usize, table: v128, next: v128): v128 {
+  const x = swizzle(table, v128.load(lane, LANE_COLUMN))
   return descend(leaf, v128.load(lane, LANE_PARENT), x, v128.load(lane, LANE_BIN), next)
 }
 

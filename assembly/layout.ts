@@ -262,7 +262,7 @@ export const DECIMAL_SCALE_MAX = 38
 // ---- Model image: what the compiler writes into tables.bin, position-independent (offsets from
 // its first byte). Layout changes raise IMAGE_VERSION.
 export const IMAGE_MAGIC_VALUE = 0x544d534c // "LSMT"
-export const IMAGE_VERSION_VALUE = 4
+export const IMAGE_VERSION_VALUE = 5
 export const IMAGE_MAGIC = 0
 export const IMAGE_VERSION = 4
 /** u32: bytes of the whole image. */
@@ -276,7 +276,7 @@ export const IMAGE_COLUMNS = 20
 export const IMAGE_TREES = 24
 /** u32: leaf values kept a tree (the most leaves of any tree, rounded up). */
 export const IMAGE_LEAF_STRIDE = 28
-/** u32: splits of the tree with most splits: steps a group of trees takes in the lanes. */
+/** u32: splits of the tree with most splits: so many nodes of a walk have room. */
 export const IMAGE_STEPS = 32
 /** u32: offsets of the sections. Of lanes and nodes one is there at most, the other's is 0. */
 export const IMAGE_ENTRIES_AT = 36
@@ -300,7 +300,13 @@ export const IMAGE_NODES_AT = 120
 export const IMAGE_ROW_LEAVES_AT = 124
 /** u8[128]: when n rows are left, up to 128, the next kernel takes as many as byte n - 1 says. */
 export const IMAGE_PLAN = 128
-export const IMAGE_HEADER_BYTES = 256
+/** u32: offset of the pairs of features that a lone row is quantised by (TWIN_…); their count. */
+export const IMAGE_TWINS_AT = 256
+export const IMAGE_TWINS = 260
+/** u32: offset of u32[], the offsets of the entries that are splits by category; their count. */
+export const IMAGE_CATEGORIES_AT = 264
+export const IMAGE_CATEGORIES = 268
+export const IMAGE_HEADER_BYTES = 320
 /** Rows that the largest kernel takes, and a plan knows of. */
 export const PLAN_ROWS = 128
 
@@ -368,12 +374,6 @@ export const SPLIT_BYTES = 48
 export const SINGLES_SHIFT = 16
 /** Trees whose leaf values are added at once, while they are in the nearest cache. */
 export const TILE_TREES = 16
-
-// Step of the lanes, for one register of 16 trees: parent leaf, column, bin; u8 x 16 each.
-export const LANE_PARENT = 0
-export const LANE_COLUMN = 16
-export const LANE_BIN = 32
-export const LANE_BYTES = 48
 
 // Node of the walking kernel: u32. Node i of eight neighbouring trees lies in eight neighbouring
 // words, which makes a node's number a byte offset that all eight share.

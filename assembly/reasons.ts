@@ -180,7 +180,7 @@ export function attribute(context: usize, i: usize): void {
   const attribution = <usize>load<u32>(context, CONTEXT_ATTRIBUTION)
   const bins = <usize>load<u32>(context, CONTEXT_BINS)
   const scratch = <usize>load<u32>(context, CONTEXT_ATTRIBUTION_SCRATCH)
-  quantiseRow(image, rowAt(context, i), bins)
+  quantiseRow(image, rowAt(context, i), bins, <usize>load<u32>(context, CONTEXT_LEAF_INDICES))
   attributeRow(attribution, bins, scratch, marksOf(attribution, scratch))
 }
 
@@ -209,7 +209,8 @@ function rowAt(context: usize, i: usize): usize {
 /** Raw score of row i with the features of a reason at the reference, and all else as it is. */
 export function scoreWithout(context: usize, i: usize, cause: i32): f64 {
   const image = <usize>load<u32>(context, CONTEXT_IMAGE)
-  quantiseRow(image, rowAt(context, i), <usize>load<u32>(context, CONTEXT_BINS))
+  const bins = <usize>load<u32>(context, CONTEXT_BINS)
+  quantiseRow(image, rowAt(context, i), bins, <usize>load<u32>(context, CONTEXT_LEAF_INDICES))
   return marginMoved(context, <usize>load<u32>(context, CONTEXT_ATTRIBUTION), <u8>cause)
 }
 

@@ -76,12 +76,15 @@ function scoreRow<T>(context: usize, rowIndex: i32): void {
   const image = <usize>load<u32>(context, CONTEXT_IMAGE)
   const bins = <usize>load<u32>(context, CONTEXT_BINS)
   const rowBytes = <usize>load<u32>(context, CONTEXT_ROW_BYTES)
-  quantiseRow(image, <usize>load<u32>(context, CONTEXT_ROWS) + <usize>rowIndex * rowBytes, bins)
+  const row = <usize>load<u32>(context, CONTEXT_ROWS) + <usize>rowIndex * rowBytes
+  const indices = <usize>load<u32>(context, CONTEXT_LEAF_INDICES)
+  quantiseRow(image, row, bins, indices)
   const sum = load<u32>(image, IMAGE_LANES_AT)
-    ? sumOfLanes<T>(image, bins, <usize>load<u32>(context, CONTEXT_LEAF_INDICES))
+    ? sumOfLanes<T>(image, bins, indices)
     : sumOfWalks<T>(image, bins)
   const margins = <usize>load<u32>(context, CONTEXT_MARGINS)
-  store<f64>(margins + ((<usize>rowIndex) << 3), sum / load<f64>(image, IMAGE_DIVISOR))
+  const divisor = load<f64>(image, IMAGE_DIVISOR)
+  store<f64>(margins + ((<usize>rowIndex) << 3), divisor == 1 ? sum : sum / divisor)
 }
 
 /** 16, 32, 64 or 128 rows at once. */

@@ -5,10 +5,14 @@
 import { LANE_COLUMNS_MAX, NODE_COLUMNS_MAX, PLAN_ROWS } from '../../assembly/layout.ts'
 import type { Bins } from './bins.ts'
 import type { FlatTree } from './flat-tree.ts'
+import { type LaneTables, layLanes, stepsOf } from './lane-table.ts'
+import type { LocatedTree } from './pieces.ts'
 
 export type Plan = {
-  /** Undefined when the model has too many columns for either. */
-  oneRow: 'lanes' | 'nodes' | undefined
+  /** What lanes run, where that is the kernel of one row. */
+  lanes: LaneTables | undefined
+  /** Rows walk; neither does where the model has too many columns for both. */
+  nodes: boolean
   /** Byte n - 1: rows that the next kernel takes when n are left. */
   rows: Uint8Array<ArrayBuffer>
 }
@@ -24,11 +28,11 @@ const SPLIT_NS: readonly (readonly [rows: number, ns: number])[] = [
 const LEAF_NS = 0.17
 /** Of an entry of the quantiser and row, in a block and alone. */
 const ENTRY_NS = 3.4
-const LONE_ENTRY_NS = 6
+const LONE_ENTRY_NS = 4.5
 /** Of a call. */
 const CALL_NS = 30
 /** Of a step of 16 trees in the lanes; their leaves are added meanwhile, one after the other. */
-const LANE_STEP_NS = 1.24
+const LANE_STEP_NS = 1.05
 const LANE_LEAF_NS = 0.6
 /** Of a step of a walk, and when the nodes no longer stay in a core's own cache. */
 const NODE_STEP_NS = 1.5
@@ -37,29 +41,37 @@ const NEAR_NODES_MAX = 150_000
 /** Steps that eight trees take together over those to a leaf on average: the last one counts. */
 const DEEPEST_OF_EIGHT = 1.45
 
-export function makePlan(trees: readonly FlatTree[], bins: Bins): Plan {
-  const oneRow = chooseOneRow(trees, bins)
+export function makePlan(
+  located: readonly LocatedTree[],
+  trees: readonly FlatTree[],
+  bins: Bins,
+): Plan {
+  const { lanes, nodes, ns } = chooseOneRow(located, trees, bins)
   const splits = trees.reduce((sum, tree) => sum + tree.splits.length, 0)
-  const kernels = SPLIT_NS.map(([rows, ns]) => {
+  const kernels = SPLIT_NS.map(([rows, splitNs]) => {
     const perRow = trees.length * LEAF_NS + bins.entries.length * ENTRY_NS
-    return { rows, ns: Math.round(CALL_NS + splits * ns + rows * perRow) }
+    return { rows, ns: Math.round(CALL_NS + splits * splitNs + rows * perRow) }
   })
-  if (oneRow) kernels.push({ rows: 1, ns: Math.round(oneRow.ns) })
-  return { oneRow: oneRow?.kernel, rows: cheapest(kernels) }
+  if (lanes || nodes) kernels.push({ rows: 1, ns: Math.round(ns) })
+  return { lanes, nodes, rows: cheapest(kernels) }
 }
 
-function chooseOneRow(trees: readonly FlatTree[], bins: Bins) {
+function chooseOneRow(located: readonly LocatedTree[], trees: readonly FlatTree[], bins: Bins) {
   const common = CALL_NS + bins.entries.length * LONE_ENTRY_NS
-  const lanes = { kernel: 'lanes' as const, ns: common + lanesNs(trees) }
-  const nodes = { kernel: 'nodes' as const, ns: common + nodesNs(trees) }
-  if (bins.columnCount > NODE_COLUMNS_MAX) return undefined
-  return bins.columnCount <= LANE_COLUMNS_MAX && lanes.ns <= nodes.ns ? lanes : nodes
+  const nodes = { lanes: undefined, nodes: true, ns: common + nodesNs(trees) }
+  if (bins.columnCount > NODE_COLUMNS_MAX) return { ...nodes, nodes: false }
+  if (bins.columnCount > LANE_COLUMNS_MAX) return nodes
+  // To order the splits takes time, which a model that walks anyway need not wait for.
+  const least = trees.reduce((sum, tree) => sum + tree.splits.length, 0) / 16
+  if (common + lanesNs(trees.length, least) > nodes.ns) return nodes
+  const lanes = layLanes(located, bins.columnCount)
+  const ns = lanes ? common + lanesNs(trees.length, stepsOf(lanes)) : Number.POSITIVE_INFINITY
+  return ns <= nodes.ns ? { lanes, nodes: false, ns } : nodes
 }
 
-/** All trees take the steps of the largest. */
-function lanesNs(trees: readonly FlatTree[]): number {
-  const steps = Math.max(0, ...trees.map((tree) => tree.splits.length))
-  return Math.ceil(trees.length / 16) * steps * LANE_STEP_NS + trees.length * LANE_LEAF_NS
+/** @param steps  of 16 trees */
+function lanesNs(trees: number, steps: number): number {
+  return steps * LANE_STEP_NS + trees * LANE_LEAF_NS
 }
 
 function nodesNs(trees: readonly FlatTree[]): number {

@@ -44,10 +44,6 @@ import {
   IMAGE_TREES,
   IMAGE_VERSION,
   IMAGE_VERSION_VALUE,
-  LANE_BIN,
-  LANE_BYTES,
-  LANE_COLUMN,
-  LANE_PARENT,
   MISSING_CATEGORY,
   MISSING_NAN,
   MISSING_NONE,
@@ -63,14 +59,16 @@ import {
   SPLIT_PARENT,
 } from '../../assembly/layout.ts'
 import { usageError } from '../errors.ts'
-import { type Bins, type QuantiserEntry, biased, laneColumn, makeBins } from './bins.ts'
-import { type FlatTree, flatten } from './flat-tree.ts'
+import { type Bins, type QuantiserEntry, biased, makeBins } from './bins.ts'
+import { flatten } from './flat-tree.ts'
 import type { Categories, Forest, Missing } from './forest.ts'
 import { Image } from './image.ts'
+import { writeLanes } from './lane-table.ts'
 import { writeNodes } from './nodes.ts'
 import { type Comparison, type PairedTree, pairUp } from './paired-tree.ts'
 import { locateTree } from './pieces.ts'
 import { makePlan } from './plan.ts'
+import { type CellTable, type PlacedEntry, missingBin, writeRowQuantiser } from './row-quantiser.ts'
 
 /** Cells tried for a feature, until one comparison after the table is enough. */
 const CELL_COUNTS = [64, 256, 512, 1024]
@@ -104,17 +102,20 @@ export function makeTables(forest: Forest, place: string): Uint8Array {
   )
   const image = new Image()
   image.reserve(IMAGE_HEADER_BYTES)
-  const entriesAt = writeEntries(image, bins)
+  const { entriesAt, placed } = writeEntries(image, bins)
+  writeRowQuantiser(image, placed, entriesAt)
   const countsAt = image.reserve(trees.length * 4)
   for (const [i, { pairs, singles }] of paired.entries()) {
     image.u32(countsAt + i * 4, pairs.length | (singles.length << SINGLES_SHIFT))
   }
   const splitsAt = writeSplits(image, paired, bins.columnCount)
   const leavesAt = writeLeaves(image, paired, leafStride)
-  const { oneRow, rows } = makePlan(trees, bins)
-  const lanesAt = oneRow === 'lanes' ? writeLanes(image, trees, steps) : 0
-  const nodesAt = oneRow === 'nodes' ? writeNodes(image, trees, steps) : 0
-  const rowLeavesAt = oneRow ? writeLeaves(image, trees, leafStride) : 0
+  const { lanes, nodes, rows } = makePlan(located, trees, bins)
+  const lanesAt = lanes ? writeLanes(image, lanes) : 0
+  const nodesAt = nodes ? writeNodes(image, trees, steps) : 0
+  let rowLeavesAt = 0
+  if (lanes) rowLeavesAt = writeLeaves(image, lanes.trees, lanes.leafStride)
+  else if (nodes) rowLeavesAt = writeLeaves(image, trees, leafStride)
   image.u32(IMAGE_MAGIC, IMAGE_MAGIC_VALUE)
   image.u32(IMAGE_VERSION, IMAGE_VERSION_VALUE)
   image.u32(IMAGE_FEATURES, forest.features.length)
@@ -151,12 +152,14 @@ function writeLeaves(image: Image, trees: readonly { leaves: number[] }[], strid
   return leavesAt
 }
 
-function writeEntries(image: Image, bins: Bins): number {
+function writeEntries(image: Image, bins: Bins) {
   const entriesAt = image.reserve(bins.entries.length * ENTRY_BYTES)
+  const placed: PlacedEntry[] = []
   for (const [i, entry] of bins.entries.entries()) {
     const at = entriesAt + i * ENTRY_BYTES
     if (entry.categories) {
       writeCategories(image, at, entry, entry.categories)
+      placed.push({ entry })
       continue
     }
     const table = makeCells(entry.thresholds)
@@ -182,8 +185,9 @@ function writeEntries(image: Image, bins: Bins): number {
     image.u32(at + ENTRY_COLUMN_B, (b ?? a!).index * BLOCK_ROWS)
     image.u32(at + ENTRY_MISSING_BIN_A, missingBin(entry, a!.missingLeft))
     image.u32(at + ENTRY_MISSING_BIN_B, missingBin(entry, (b ?? a!).missingLeft))
+    placed.push({ entry, table, cellsAt, thresholdsAt })
   }
-  return entriesAt
+  return { entriesAt, placed }
 }
 
 function writeCategories(
@@ -210,13 +214,6 @@ function writeCategories(
   image.u8(at + ENTRY_LISTED_BIN, side(listedLeft))
   image.u8(at + ENTRY_MISSING_BIN_B, side(!listedLeft))
 }
-
-/** Below every bin that is compared, or above. */
-function missingBin(entry: QuantiserEntry, left: boolean): number {
-  return biased(left ? 0 : entry.thresholds.length)
-}
-
-type CellTable = { low: number; scale: number; cells: Uint8Array; comparisons: number }
 
 function makeCells(thresholds: readonly number[]): CellTable {
   let best: CellTable | undefined
@@ -280,32 +277,4 @@ function writeSplits(image: Image, trees: readonly PairedTree[], columns: number
     }
   }
   return splitsAt
-}
-
-/**
- * The tables of the one-row kernel: for 32 trees at once, step k holds split k of each; the last 16
- * trees or fewer of an odd number of sixteens go alone.
- */
-function writeLanes(image: Image, trees: readonly FlatTree[], steps: number): number {
-  const registers = Math.ceil(trees.length / 16)
-  const registerBytes = steps * LANE_BYTES
-  const lanesAt = image.reserve(registers * registerBytes)
-  // Parent 255 is a leaf that no tree reaches before its last step.
-  for (let i = 0; i < registers * steps; i++) {
-    image.fill(lanesAt + i * LANE_BYTES + LANE_PARENT, 16, 255)
-  }
-  for (const [i, tree] of trees.entries()) {
-    const register = Math.floor(i / 16)
-    const isAlone = register === registers - 1 && register % 2 === 0
-    const stepBytes = isAlone ? LANE_BYTES : 2 * LANE_BYTES
-    const half = (register % 2) * LANE_BYTES
-    const groupAt = lanesAt + Math.floor(register / 2) * 2 * registerBytes + half
-    for (const [k, { parent, column, bin }] of tree.splits.entries()) {
-      const at = groupAt + k * stepBytes
-      image.u8(at + LANE_PARENT + (i % 16), parent)
-      image.u8(at + LANE_COLUMN + (i % 16), laneColumn(column))
-      image.u8(at + LANE_BIN + (i % 16), biased(bin))
-    }
-  }
-  return lanesAt
 }

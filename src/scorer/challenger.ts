@@ -8,10 +8,20 @@ import {
   ENTRY_COLUMN_A,
   ENTRY_COLUMN_B,
   ENTRY_FEATURE_AT,
+  IMAGE_CATEGORIES,
+  IMAGE_CATEGORIES_AT,
   IMAGE_COLUMNS,
   IMAGE_ENTRIES,
   IMAGE_ENTRIES_AT,
+  IMAGE_TWINS,
+  IMAGE_TWINS_AT,
 } from '../../assembly/layout.ts'
+import {
+  TWIN_BYTES,
+  TWIN_COLUMN_A,
+  TWIN_COLUMN_B,
+  TWIN_FEATURE_AT,
+} from '../../assembly/row-layout.ts'
 import { usageError } from '../errors.ts'
 import type { Artefact } from './artefact.ts'
 import { type Program, featureFields } from './program.ts'
@@ -64,12 +74,53 @@ function pointAt(tables: Uint8Array, columns: readonly number[], model: string):
     const feature = view.getUint32(entry + ENTRY_FEATURE_AT, true) / 8
     const column = columns[feature]
     if (column === undefined) throw refuse(`entry ${i} of the quantiser has no feature ${feature}`)
-    // The one-row kernel writes both, also where they are one.
     const written = [ENTRY_COLUMN_A, ENTRY_COLUMN_B].map((at) => view.getUint32(entry + at, true))
     if (written.some((at) => at + BLOCK_ROWS > binsBytes)) {
       throw refuse(`entry ${i} of the quantiser writes a column that there is not`)
     }
     view.setUint32(entry + ENTRY_FEATURE_AT, column * 8, true)
   }
+  checkCategories(view, refuse)
+  pointTwinsAt(view, columns, refuse)
   return copy
+}
+
+/** Those that a lone row looks up are entries, which were checked. */
+function checkCategories(view: DataView, refuse: (what: string) => Error): void {
+  const entriesAt = view.getUint32(IMAGE_ENTRIES_AT, true)
+  const entriesEnd = entriesAt + view.getUint32(IMAGE_ENTRIES, true) * ENTRY_BYTES
+  const listAt = view.getUint32(IMAGE_CATEGORIES_AT, true)
+  const count = view.getUint32(IMAGE_CATEGORIES, true)
+  if (listAt + count * 4 > view.byteLength) {
+    throw refuse(`${count} splits by category are more than the tables hold`)
+  }
+  for (let i = 0; i < count; i++) {
+    const at = view.getUint32(listAt + i * 4, true)
+    if (at >= entriesAt && at < entriesEnd && (at - entriesAt) % ENTRY_BYTES === 0) continue
+    throw refuse(`split ${i} by category is no entry of the quantiser`)
+  }
+}
+
+/** The same of the table that a lone row is quantised by. */
+function pointTwinsAt(
+  view: DataView,
+  columns: readonly number[],
+  refuse: (what: string) => Error,
+): void {
+  const twinsAt = view.getUint32(IMAGE_TWINS_AT, true)
+  const twins = view.getUint32(IMAGE_TWINS, true)
+  if (twinsAt + twins * TWIN_BYTES > view.byteLength) {
+    throw refuse(`${twins} pairs of features are more than the tables hold`)
+  }
+  const written = view.getUint32(IMAGE_COLUMNS, true)
+  for (let i = 0; i < 2 * twins; i++) {
+    const half = twinsAt + Math.floor(i / 2) * TWIN_BYTES + (i % 2) * 4
+    const feature = view.getUint32(half + TWIN_FEATURE_AT, true) / 8
+    const column = columns[feature]
+    if (column === undefined) throw refuse(`pair ${i >> 1} of features has no feature ${feature}`)
+    if ([TWIN_COLUMN_A, TWIN_COLUMN_B].some((at) => view.getUint32(half + at, true) >= written)) {
+      throw refuse(`pair ${i >> 1} of features writes a column that there is not`)
+    }
+    view.setUint32(half + TWIN_FEATURE_AT, column * 8, true)
+  }
 }

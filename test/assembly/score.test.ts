@@ -13,14 +13,21 @@ import {
   IMAGE_LANES_AT,
   IMAGE_NODES_AT,
   IMAGE_PLAN,
-  IMAGE_STEPS,
   IMAGE_TREES,
-  LANE_BYTES,
-  LANE_COLUMN,
   LANE_COLUMNS_MAX,
+  LANE_TREES,
   NODE_COLUMNS_MAX,
   PLAN_ROWS,
 } from '../../assembly/layout.ts'
+import {
+  GROUP_HEADER_BYTES,
+  GROUP_STEPS,
+  LANES_FIRST,
+  LANES_HEADER_BYTES,
+  LANES_SECOND,
+  LANE_BYTES,
+  LANE_COLUMN,
+} from '../../assembly/row-layout.ts'
 import { type Forest, type Missing, type Split, rawScore } from '../../src/compiler/forest.ts'
 import { parseLightGbm } from '../../src/compiler/lightgbm.ts'
 import { fromRoot } from '../../src/paths.ts'
@@ -339,17 +346,25 @@ test('columns are looked up by indices that no machine reads otherwise: below 16
   const { tables } = shippedProgram('bench/model')
   const view = new DataView(tables.buffer, tables.byteOffset)
   const lanesAt = view.getUint32(IMAGE_LANES_AT, true)
-  const registers = Math.ceil(view.getUint32(IMAGE_TREES, true) / 16)
-  const steps = view.getUint32(IMAGE_STEPS, true)
+  const trees = view.getUint32(IMAGE_TREES, true)
   expect(lanesAt).toBeGreaterThan(0)
-  const columns = new Set<number>()
-  for (let i = 0; i < registers * steps; i++) {
-    const at = lanesAt + i * LANE_BYTES + LANE_COLUMN
-    for (const index of tables.subarray(at, at + 16)) columns.add(index)
-  }
-  expect(columns.size).toBeGreaterThan(20)
+  const columns = new Set(tables.subarray(lanesAt + LANES_FIRST, lanesAt + LANES_SECOND + 16))
+  expect(columns.size).toBe(view.getUint32(IMAGE_COLUMNS, true))
   // The other half is looked up by index ^ 128.
   expect([...columns].filter((index) => index % 128 >= 16)).toEqual([])
+  const places = new Set<number>()
+  let at = lanesAt + LANES_HEADER_BYTES
+  for (let tree = 0; tree < trees; tree += LANE_TREES) {
+    const steps = view.getUint32(at + GROUP_STEPS, true)
+    at += GROUP_HEADER_BYTES
+    const registers = trees - tree > 16 ? 2 : 1
+    for (let i = 0; i < registers * steps; i++, at += LANE_BYTES) {
+      for (const place of tables.subarray(at + LANE_COLUMN, at + LANE_COLUMN + 16)) {
+        places.add(place)
+      }
+    }
+  }
+  expect([...places].sort((a, b) => a - b)).toEqual(Array.from({ length: 16 }, (_, i) => i))
 })
 
 describe('forests by hand', () => {

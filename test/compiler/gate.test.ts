@@ -21,10 +21,8 @@ import {
   IMAGE_SPLITS_AT,
   IMAGE_SPLIT_COUNTS_AT,
   IMAGE_TREES,
-  LANE_BIN,
-  LANE_BYTES,
-  LANE_COLUMN,
-  LANE_PARENT,
+  IMAGE_TWINS,
+  IMAGE_TWINS_AT,
   MISSING_NONE,
   NODE_LEFT_SHIFT,
   NODE_TREES,
@@ -38,6 +36,20 @@ import {
   SPLIT_COLUMN_AT,
   SPLIT_PARENT,
 } from '../../assembly/layout.ts'
+import {
+  GROUP_HEADER_BYTES,
+  LANES_HEADER_BYTES,
+  LANE_BIN,
+  LANE_BYTES,
+  LANE_COLUMN,
+  LANE_PARENT,
+  TWIN_BYTES,
+  TWIN_CELLS_AT,
+  TWIN_COLUMN_A,
+  TWIN_COLUMN_B,
+  TWIN_FEATURE_AT,
+  TWIN_THRESHOLDS_AT,
+} from '../../assembly/row-layout.ts'
 import type { Forest } from '../../src/compiler/forest.ts'
 import { checkParity } from '../../src/compiler/gate.ts'
 import { parseLightGbm } from '../../src/compiler/lightgbm.ts'
@@ -98,6 +110,13 @@ class Tables {
   /** Adds to each of 16 bytes that hold one value for 16 lanes. */
   addLanes(at: number, value: number): void {
     for (let i = 0; i < 16; i++) this.bytes[at + i]! += value
+  }
+
+  /** Where one of the first 16 trees, of 32 and more, has its root's parent in the lanes. */
+  firstStep(tree: number): number {
+    let at = this.u32(IMAGE_LANES_AT) + LANES_HEADER_BYTES + GROUP_HEADER_BYTES + tree
+    while (this.bytes[at + LANE_PARENT] !== 0) at += 2 * LANE_BYTES
+    return at
   }
 
   entry(index: number): number {
@@ -203,7 +222,7 @@ describe('is noticed in the default model', () => {
   })
 
   test("the one-row kernel's parent, column and bin", () => {
-    // The first steps of the first trees: every row passes there.
+    // The roots of the first trees: every row passes there.
     for (const [offset, by] of [
       [LANE_PARENT, 1],
       [LANE_COLUMN, 1],
@@ -211,12 +230,31 @@ describe('is noticed in the default model', () => {
     ] as const) {
       for (const tree of [0, 5, 15]) {
         const change = (tables: Tables) => {
-          tables.bytes[tables.u32(IMAGE_LANES_AT) + offset + tree]! += by
+          tables.bytes[tables.firstStep(tree) + offset]! += by
         }
         expect(notices(forest, change)).toBeTrue()
       }
     }
   })
+})
+
+test("a lone row's quantiser: a feature's cells, thresholds, column", () => {
+  const twins = new Tables(artefactOf(forest).tables).u32(IMAGE_TWINS)
+  expect(twins).toBeGreaterThan(2)
+  for (const [places, by] of [
+    [[TWIN_FEATURE_AT], 8],
+    [[TWIN_CELLS_AT], 7],
+    [[TWIN_THRESHOLDS_AT], 8],
+    [[TWIN_COLUMN_A, TWIN_COLUMN_B], 1],
+  ] as const) {
+    for (const i of [0, 3, 2 * twins - 3]) {
+      const change = (tables: Tables) => {
+        const half = tables.u32(IMAGE_TWINS_AT) + (i >> 1) * TWIN_BYTES + (i % 2) * 4
+        for (const at of places) tables.addU32(half + at, by)
+      }
+      expect([i, places, notices(forest, change)]).toEqual([i, places, true])
+    }
+  }
 })
 
 test('a changed node is noticed, in a model whose rows walk', () => {
@@ -279,8 +317,8 @@ describe('is noticed in a model whose probes fill whole blocks', () => {
   test.each(['35', '19', '20', '39'])("the one-row kernel's tables all wrong, model %s", (name) => {
     const model = fixture(name)
     const change = (tables: Tables) => {
-      const at = tables.u32(IMAGE_LANES_AT)
-      expect(at).toBeGreaterThan(0)
+      expect(tables.u32(IMAGE_LANES_AT)).toBeGreaterThan(0)
+      const at = tables.u32(IMAGE_LANES_AT) + LANES_HEADER_BYTES + GROUP_HEADER_BYTES
       tables.bytes.fill(0, at + LANE_BIN, at + LANE_BYTES)
       tables.bytes.fill(0, at + LANE_PARENT, at + LANE_PARENT + 16)
     }

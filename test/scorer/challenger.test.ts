@@ -11,9 +11,12 @@ import {
   ENTRY_COLUMN_A,
   ENTRY_COLUMN_B,
   ENTRY_FEATURE_AT,
+  IMAGE_CATEGORIES,
   IMAGE_COLUMNS,
   IMAGE_ENTRIES_AT,
   IMAGE_TREES,
+  IMAGE_TWINS,
+  IMAGE_TWINS_AT,
   LANE_TREES,
   MESSAGE_BYTES,
   MESSAGE_LEN,
@@ -25,6 +28,12 @@ import {
   RESULT_PAIRS,
   TILE_TREES,
 } from '../../assembly/layout.ts'
+import {
+  TWIN_BYTES,
+  TWIN_COLUMN_A,
+  TWIN_COLUMN_B,
+  TWIN_FEATURE_AT,
+} from '../../assembly/row-layout.ts'
 import { sha256 } from '../../src/hash.ts'
 import type { Artefact } from '../../src/scorer/artefact.ts'
 import { withChallenger } from '../../src/scorer/challenger.ts'
@@ -217,6 +226,32 @@ describe('a challenger is refused', () => {
     expect(refusal(() => withChallenger(champion, { ...artefact, tables })).message).toBe(
       `model ${artefact.manifest.name}: entry 1 of the quantiser ${message}`,
     )
+  })
+
+  test.each([
+    ['reads a feature that there is not', TWIN_FEATURE_AT + 4, 8 * 1000, 'has no feature 1000'],
+    ['writes beyond its bins', TWIN_COLUMN_A, 1 << 20, 'writes a column that there is not'],
+    ['writes beyond its bins', TWIN_COLUMN_B + 4, ~0, 'writes a column that there is not'],
+  ])("when a lone row's quantiser %s (offset %d)", (_, offset, value, message) => {
+    const artefact = shippedArtefact('bench/model')
+    const tables = artefact.tables.slice()
+    const view = new DataView(tables.buffer)
+    view.setUint32(view.getUint32(IMAGE_TWINS_AT, true) + TWIN_BYTES + offset, value, true)
+    expect(refusal(() => withChallenger(champion, { ...artefact, tables })).message).toBe(
+      `model ${artefact.manifest.name}: pair 1 of features ${message}`,
+    )
+  })
+
+  test.each([
+    [IMAGE_TWINS, 1 << 20, '1048576 pairs of features are more than the tables hold'],
+    [IMAGE_CATEGORIES, 1 << 20, '1048576 splits by category are more than the tables hold'],
+    [IMAGE_CATEGORIES, 1, 'split 0 by category is no entry of the quantiser'],
+  ])('when its header says otherwise (offset %d: %d)', (offset, value, message) => {
+    const artefact = shippedArtefact('bench/model')
+    const tables = artefact.tables.slice()
+    new DataView(tables.buffer).setUint32(offset, value, true)
+    const error = refusal(() => withChallenger(champion, { ...artefact, tables }))
+    expect(error.message).toBe(`model ${artefact.manifest.name}: ${message}`)
   })
 
   test('when its tables end before the quantiser does', () => {
