@@ -62,7 +62,7 @@ export const SETTINGS = {
     'records',
     'records after which a commit comes sooner',
   ),
-  'batch.records': setting(int(1, 65_536), 1024, 'records', 'most records decided in one call'),
+  'batch.records': setting(int(1, 65_536), 256, 'records', 'most records decided in one call'),
   'batch.bytes': setting(
     int(1024, 256 * 1024 * 1024),
     2_097_152,
