@@ -246,13 +246,12 @@ describe.skipIf(why !== undefined)(`on secure listeners${why ? ` (skipped: ${why
   test('a missing ACL to write ends the worker after a few tries, with few lines', async () => {
     const lines = await refusedLines(sasl('PLAIN', 'carol', USERS.carol))
     const errors = lines.filter((line) => line.includes('"level":"error"'))
-    for (const topic of [TOPICS.decisions, TOPICS.deadLetters]) {
-      const own = errors.filter((line) => line.includes(`\\"${topic}\\" [`))
-      expect(own).toEqual([
-        expect.stringMatching(/the broker forbids: .*Topic authorization failed/),
-      ])
-    }
-    expect(errors.length).toBe(2)
+    // Whichever the transaction comes to first, and each once.
+    const forbidden = /the broker forbids: .*\\"(.+)\\" \[.*Topic authorization failed/
+    const topics = errors.map((line) => forbidden.exec(line)?.[1])
+    expect(topics.length).toBeGreaterThan(0)
+    expect([...new Set(topics)]).toEqual(topics)
+    expect([TOPICS.decisions, TOPICS.deadLetters]).toEqual(expect.arrayContaining(topics))
     expect(lines.filter((line) => line.includes('"level":"fatal"')).length).toBe(1)
     // On its way out it may tell that an answer did not come.
     expect(lines.length).toBeLessThan(8)
