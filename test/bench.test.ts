@@ -29,6 +29,8 @@ const unavailable = KafkaCluster.unavailable()
 const LONG = new Map([
   ['exactly-once-cost', 'broker-pipeline runs the same way'],
   ['hand-over', 'test/broker/rebalance.test.ts hands over'],
+  ['latency', 'lone runs the same way'],
+  ['model-swap', 'test/pipeline/model-change.test.ts changes models'],
   ['spread', 'scale runs the same way'],
 ])
 
