@@ -1,6 +1,7 @@
 // The bare two hops: consumes the applications' topic and produces the same bytes to the decisions'
 // topic, without deciding. A process of its own, as lean as it can be, with the clients configured
-// as the worker's; what the worker adds is measured against it.
+// as the worker's, but that it lingers for no longer than librdkafka's threads can sleep; what the
+// worker adds is measured against it.
 //
 // bun bench/load/relay.ts BOOTSTRAP_SERVERS PARTITIONS
 
@@ -38,7 +39,12 @@ const config = loadConfig({
   properties: describeProperties(),
 })
 const messages = new Messages(consumerProperties(config), APPLICATIONS, partitions)
-const producer = new Producer({ ...producerProperties(config), 'enable.idempotence': 'true' })
+const producer = new Producer({
+  ...producerProperties(config),
+  // The worker's own 5 are for batches that it does not send at once.
+  'linger.ms': '1',
+  'enable.idempotence': 'true',
+})
 producer.metadata(DECISIONS, 10_000)
 openConnection(producer)
 messages.settle()
