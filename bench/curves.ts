@@ -1,8 +1,8 @@
-// Curves of a long bench, left below build/bench as JSON and as SVG, drawn by Vega without a browser.
+// Curves of a long bench, left below build/bench as JSON and as SVG.
 
 import { join } from 'node:path'
-import type { Spec } from 'vega'
 import { BUILD } from '../src/paths.ts'
+import { renderSvg } from '../src/svg.ts'
 
 const WIDTH = 420
 const HEIGHT = 240
@@ -27,13 +27,11 @@ export async function writeCurve(curve: Curve, folder = 'bench'): Promise<string
 }
 
 /** Both axes are logarithmic, as rates and sizes double. */
-async function drawCurve({ x, y, points }: Curve): Promise<string> {
-  // Only for curves: it is a large package.
-  const vega = await import('vega')
+function drawCurve({ x, y, points }: Curve): Promise<string> {
   const scale = { type: 'log', nice: false, zero: false } as const
   const position = { x: { scale: 'x', field: 'x' }, y: { scale: 'y', field: 'y' } }
   const stroke = { scale: 'series', field: 'series' }
-  const spec: Spec = {
+  return renderSvg({
     width: WIDTH,
     height: HEIGHT,
     padding: 8,
@@ -72,11 +70,5 @@ async function drawCurve({ x, y, points }: Curve): Promise<string> {
         ],
       },
     ],
-  }
-  const view = new vega.View(vega.parse(spec), { renderer: 'none' })
-  try {
-    return await view.toSVG()
-  } finally {
-    view.finalize()
-  }
+  })
 }

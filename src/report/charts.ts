@@ -1,7 +1,8 @@
-// The charts of a report's page, as SVG drawn by Vega without a browser. Colours are the page's own
-// variables, so that they follow its light or dark look.
+// The charts of a report's page, as SVG. Colours are the page's own variables, so that they follow
+// its light or dark look.
 
 import type { EncodeEntry, Mark, Spec } from 'vega'
+import { renderSvg } from '../svg.ts'
 import type { GroupingView } from './grouping.ts'
 import type { ReasonView } from './report.ts'
 import type { StabilityView } from './stability.ts'
@@ -18,8 +19,6 @@ const OUTCOME_COLOURS = OUTCOMES.map((name) => `var(--${name})`)
 
 /** @param what  the chart in words, for those who do not see it */
 async function draw(what: string, spec: Spec): Promise<string> {
-  // Only for a page: it is a large package.
-  const vega = await import('vega')
   const config = {
     axis: {
       labelColor: QUIET,
@@ -37,22 +36,12 @@ async function draw(what: string, spec: Spec): Promise<string> {
     legend: { labelColor: INK, labelFont: FONT, labelFontSize: 12, symbolType: 'square' },
     text: { font: FONT, fill: INK },
   }
-  const whole = { ...spec, config, background: 'transparent' as const }
-  const view = new vega.View(
-    vega.parse({ padding: 4, width: WIDTH, autosize: 'fit-x', ...whole }),
-    {
-      renderer: 'none',
-    },
-  )
-  try {
-    const svg = await view.toSVG()
-    // The picture has a name as a whole, and its numbers are in a table: its parts need none.
-    return svg
-      .replaceAll(/ role="graphics-\w+"( aria-\w+="[^"]*")*/g, '')
-      .replace('<svg', () => `<svg role="img" aria-label="${Bun.escapeHTML(what)}"`)
-  } finally {
-    view.finalize()
-  }
+  const frame = { padding: 4, width: WIDTH, autosize: 'fit-x' as const }
+  const svg = await renderSvg({ ...frame, ...spec, config, background: 'transparent' })
+  // The picture has a name as a whole, and its numbers are in a table: its parts need none.
+  return svg
+    .replaceAll(/ role="graphics-\w+"( aria-\w+="[^"]*")*/g, '')
+    .replace('<svg', () => `<svg role="img" aria-label="${Bun.escapeHTML(what)}"`)
 }
 
 const LEGEND = { fill: 'color', orient: 'top', direction: 'horizontal' } as const

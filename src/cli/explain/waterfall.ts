@@ -1,10 +1,11 @@
 // An explanation as a picture: from the reference's margin to the row's, a step a feature, with the
-// policy's cut-offs. Drawn by Vega, without a browser.
+// policy's cut-offs.
 
 import type { Spec } from 'vega'
 import { usageError } from '../../errors.ts'
 import type { FeatureShare } from '../../explain/explained.ts'
 import type { Explanation } from '../../explain/explanation.ts'
+import { renderSvg } from '../../svg.ts'
 
 /** Features with a step of their own; the others share one. */
 const STEPS_MAX = 12
@@ -15,15 +16,7 @@ type Step = { label: string; from: number; to: number; kind: 'total' | 'up' | 'd
 
 /** @throws OperatingError kind 'usage', code 'explain', for a model without a reference set */
 export async function waterfallSvg(explanation: Explanation): Promise<string> {
-  const steps = stepsOf(explanation)
-  // Only for a picture: it is a large package.
-  const vega = await import('vega')
-  const view = new vega.View(vega.parse(specOf(explanation, steps)), { renderer: 'none' })
-  try {
-    return `${await view.toSVG()}\n`
-  } finally {
-    view.finalize()
-  }
+  return `${await renderSvg(specOf(explanation, stepsOf(explanation)))}\n`
 }
 
 function stepsOf({ decision, reference, features }: Explanation): Step[] {
