@@ -3,13 +3,7 @@
 
 import { ptr } from 'bun:ffi'
 import type { Producer } from '../../src/rdkafka/producer.ts'
-import {
-  MESSAGE_BYTES,
-  MESSAGE_KEY,
-  MESSAGE_KEY_LEN,
-  MESSAGE_LEN,
-  MESSAGE_PAYLOAD,
-} from '../../src/rdkafka/structs.ts'
+import { MESSAGE_BYTES, writeMessage } from '../../src/rdkafka/structs.ts'
 import { check } from '../bench.ts'
 import { APPLICATIONS, DISTINCT, ID_AT, ID_BYTES, NumberedApplications } from '../support/broker.ts'
 
@@ -41,10 +35,7 @@ export class BatchSender {
       this.bytes.set(value, at)
       this.numberAt.push(at + ID_AT)
       const slot = this.slotOf(i) * MESSAGE_BYTES
-      view.setBigUint64(slot + MESSAGE_PAYLOAD, BigInt(base + at), true)
-      view.setBigUint64(slot + MESSAGE_LEN, BigInt(value.length), true)
-      view.setBigUint64(slot + MESSAGE_KEY, BigInt(base + at + ID_AT), true)
-      view.setBigUint64(slot + MESSAGE_KEY_LEN, BigInt(ID_BYTES), true)
+      writeMessage(view, slot, [base + at + ID_AT, ID_BYTES], [base + at, value.length])
       at += value.length
     }
   }

@@ -14,14 +14,11 @@ import { Producer } from '../../src/rdkafka/producer.ts'
 import { describeProperties } from '../../src/rdkafka/properties.ts'
 import {
   MESSAGE_BYTES,
-  MESSAGE_KEY,
-  MESSAGE_KEY_LEN,
-  MESSAGE_LEN,
   MESSAGE_PARTITION,
-  MESSAGE_PAYLOAD,
   i32At,
-  pointerAt,
-  u32At,
+  keySpan,
+  valueSpan,
+  writeMessage,
 } from '../../src/rdkafka/structs.ts'
 import { APPLICATIONS, DECISIONS } from '../support/broker.ts'
 import { openConnection } from './connection.ts'
@@ -58,10 +55,7 @@ for (;;) {
 }
 
 function forward(source: number): void {
-  view.setBigUint64(MESSAGE_PAYLOAD, BigInt(pointerAt(source, MESSAGE_PAYLOAD)), true)
-  view.setBigUint64(MESSAGE_LEN, BigInt(u32At(source, MESSAGE_LEN)), true)
-  view.setBigUint64(MESSAGE_KEY, BigInt(pointerAt(source, MESSAGE_KEY)), true)
-  view.setBigUint64(MESSAGE_KEY_LEN, BigInt(u32At(source, MESSAGE_KEY_LEN)), true)
+  writeMessage(view, 0, keySpan(source), valueSpan(source))
   const partition = i32At(source, MESSAGE_PARTITION)
   while (producer.produceBatch(DECISIONS, partition, ptr(message), 1) === 0) producer.poll(1)
 }

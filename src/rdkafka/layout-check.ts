@@ -21,6 +21,7 @@ import {
   i64At,
   pointerAt,
   u32At,
+  writeMessage,
 } from './structs.ts'
 import { TopicPartitionList } from './topic-partition-list.ts'
 
@@ -100,10 +101,7 @@ function produce(topic: Pointer): void {
   const texts = MESSAGES.map((pair) => pair.map((text) => new TextEncoder().encode(text)))
   for (const [i, [key, value]] of texts.entries()) {
     const at = i * MESSAGE_BYTES
-    view.setBigUint64(at + MESSAGE_KEY, BigInt(ptr(key!)), true)
-    view.setBigUint64(at + MESSAGE_KEY_LEN, BigInt(key!.length), true)
-    view.setBigUint64(at + MESSAGE_PAYLOAD, BigInt(ptr(value!)), true)
-    view.setBigUint64(at + MESSAGE_LEN, BigInt(value!.length), true)
+    writeMessage(view, at, [ptr(key!), key!.length], [ptr(value!), value!.length])
   }
   const taken = rd.rd_kafka_produce_batch(topic, 0, COPY, ptr(messages), MESSAGES.length)
   expectSame('an array of rd_kafka_message_t', taken, texts.length)

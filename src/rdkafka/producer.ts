@@ -26,10 +26,7 @@ import { type TopicMetadata, topicMetadata } from './metadata.ts'
 import {
   MESSAGE_BYTES,
   MESSAGE_ERR,
-  MESSAGE_KEY,
-  MESSAGE_KEY_LEN,
-  MESSAGE_LEN,
-  MESSAGE_PAYLOAD,
+  type Span,
   VU_BYTES,
   VU_HEADERS,
   VU_KEY,
@@ -41,8 +38,9 @@ import {
   VU_VALUE,
   VU_VALUE_BYTES,
   i32At,
-  pointerAt,
-  u32At,
+  keySpan,
+  valueSpan,
+  writeMessage,
 } from './structs.ts'
 import type { RawHeader } from './record.ts'
 import type { TopicPartitionList } from './topic-partition-list.ts'
@@ -60,9 +58,6 @@ const VU_COUNT = 6
 function abortError({ kafkaCode, message }: KafkaError): KafkaError {
   return new KafkaError('abort', kafkaCode, message)
 }
-
-/** Native address and bytes; address 0 is null. */
-type Span = [address: number, bytes: number]
 
 /** Bytes of no length have no address of their own. */
 const NOTHING = new Uint8Array(1)
@@ -158,10 +153,9 @@ export class Producer {
     const message = new Uint8Array(MESSAGE_BYTES)
     this.pinned = { key, value, message }
     const view = new DataView(message.buffer)
-    view.setBigUint64(MESSAGE_PAYLOAD, BigInt(value.length > 0 ? ptr(value) : 0), true)
-    view.setBigUint64(MESSAGE_LEN, BigInt(value.length), true)
-    view.setBigUint64(MESSAGE_KEY, BigInt(key && key.length > 0 ? ptr(key) : 0), true)
-    view.setBigUint64(MESSAGE_KEY_LEN, BigInt(key?.length ?? 0), true)
+    const span = (bytes: Uint8Array | null): Span =>
+      bytes && bytes.length > 0 ? [ptr(bytes), bytes.length] : [0, 0]
+    writeMessage(view, 0, span(key), span(value))
     return this.produceBatch(topic, partition, ptr(message), 1) === 1
   }
 
@@ -181,11 +175,8 @@ export class Producer {
   ): boolean {
     const native = this.copyHeaders(source)
     for (const [name, text] of headers) addHeader(native, name, new TextEncoder().encode(text))
-    const value: Span = withValue
-      ? [pointerAt(source, MESSAGE_PAYLOAD), u32At(source, MESSAGE_LEN)]
-      : [0, 0]
-    const key: Span = [pointerAt(source, MESSAGE_KEY), u32At(source, MESSAGE_KEY_LEN)]
-    return this.orDrop(native, this.produceVa(topic, partition, key, value, native))
+    const value: Span = withValue ? valueSpan(source) : [0, 0]
+    return this.orDrop(native, this.produceVa(topic, partition, keySpan(source), value, native))
   }
 
   /**
@@ -196,8 +187,7 @@ export class Producer {
    * @returns false when the queue is full
    */
   produceMessage(topic: string, partition: number, message: number, headers: number): boolean {
-    const value: Span = [pointerAt(message, MESSAGE_PAYLOAD), u32At(message, MESSAGE_LEN)]
-    const key: Span = [pointerAt(message, MESSAGE_KEY), u32At(message, MESSAGE_KEY_LEN)]
+    const [key, value] = [keySpan(message), valueSpan(message)]
     return this.produceVa(topic, partition, key, value, headers as Pointer)
   }
 

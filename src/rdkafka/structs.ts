@@ -3,6 +3,13 @@
 
 import { read, type Pointer } from 'bun:ffi'
 
+import {
+  MESSAGE_KEY,
+  MESSAGE_KEY_LEN,
+  MESSAGE_LEN,
+  MESSAGE_PAYLOAD,
+} from '../../assembly/layout.ts'
+
 export {
   MESSAGE_BYTES,
   MESSAGE_ERR,
@@ -50,6 +57,27 @@ export const VU_VALUE_BYTES = 4
 export const VU_KEY = 5
 export const VU_MSGFLAGS = 7
 export const VU_HEADERS = 10
+
+/** Native address and bytes; address 0 is null. */
+export type Span = readonly [address: number, bytes: number]
+
+/** Lays a rd_kafka_message_t out as rd_kafka_produce_batch takes it. */
+export function writeMessage(view: DataView, at: number, key: Span, value: Span): void {
+  view.setBigUint64(at + MESSAGE_KEY, BigInt(key[0]), true)
+  view.setBigUint64(at + MESSAGE_KEY_LEN, BigInt(key[1]), true)
+  view.setBigUint64(at + MESSAGE_PAYLOAD, BigInt(value[0]), true)
+  view.setBigUint64(at + MESSAGE_LEN, BigInt(value[1]), true)
+}
+
+/** @param message  native address of a rd_kafka_message_t */
+export function keySpan(message: number): Span {
+  return [pointerAt(message, MESSAGE_KEY), u32At(message, MESSAGE_KEY_LEN)]
+}
+
+/** @param message  native address of a rd_kafka_message_t */
+export function valueSpan(message: number): Span {
+  return [pointerAt(message, MESSAGE_PAYLOAD), u32At(message, MESSAGE_LEN)]
+}
 
 /** Reads an address stored at an address. */
 export function pointerAt(address: number, offset: number): number {
