@@ -15,14 +15,12 @@ import {
   FORK_OTHER,
   FORK_RIGHT,
   FORK_SETTLED,
+  WEIGHTS_BYTES,
 } from './attribution-layout'
 
 /** Sums of the leaves that were met last: for features of the row, and of the reference. */
 let ofRow: f64 = 0
 let ofReference: f64 = 0
-
-/** A pair of weights, for one more feature taken from the reference. */
-const WEIGHTS_BYTES: usize = 16
 
 /** @param taken  u8[features], all 0 before and after: which come from the reference */
 export function attributeByForks(

@@ -40,6 +40,9 @@ export const ATTRIBUTION_TURNED_BYTES = 112
 export const ATTRIBUTION_BINDING = 80
 export const ATTRIBUTION_HEADER_BYTES = 128
 
+/** A pair of weights. */
+export const WEIGHTS_BYTES = 16
+
 /** u32: byte offset of the feature in a row, its reason, and the direction that is adverse. */
 export const FACTOR_VALUE_AT = 0
 export const FACTOR_REASON = 4

@@ -23,14 +23,12 @@ import {
   TURNED_RIGHT,
   TURNED_SPAN,
   TURNED_SPLITS,
+  WEIGHTS_BYTES,
 } from './attribution-layout'
 import { lookUp } from './lanes'
 
 /** A set of a tree's splits. */
 type Splits = u64
-
-/** A pair of weights, for one more feature taken from the reference. */
-const WEIGHTS_BYTES: usize = 16
 
 /** What features taken from the reference lose at the leaves that were met last. */
 let lost: f64 = 0

@@ -31,6 +31,7 @@ import {
   FACTOR_REASON,
   FACTOR_REFERENCE,
   FACTOR_VALUE_AT,
+  WEIGHTS_BYTES,
 } from '../../assembly/attribution-layout.ts'
 import { BINS_BYTES_MIN, NODE_COLUMNS_MAX } from '../../assembly/layout.ts'
 import { usageError } from '../errors.ts'
@@ -44,7 +45,6 @@ import type { Reference } from './reference.ts'
 import { rootOf } from './turned-tree.ts'
 
 const FEATURES_MAX = 65535
-const WEIGHTS_BYTES = 16
 const DIRECTIONS = { any: DIRECTION_ANY, high: DIRECTION_HIGH, low: DIRECTION_LOW }
 
 /**

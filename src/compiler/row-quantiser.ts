@@ -24,10 +24,9 @@ import {
   TWIN_ZERO,
 } from '../../assembly/row-layout.ts'
 import { type QuantiserEntry, biased } from './bins.ts'
+import { ZERO_THRESHOLD } from './forest.ts'
 import type { Image } from './image.ts'
 
-/** LightGBM's kZeroThreshold, the float 1e-35f as a double (include/LightGBM/meta.h). */
-const ZERO_THRESHOLD = 1.0000000180025095e-35
 /** No magnitude is below it. */
 const NO_ZERO = -1
 
