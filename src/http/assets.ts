@@ -22,6 +22,7 @@ const OWN = [
   'page.css',
   'icon.svg',
   'apply.ts',
+  'ask.ts',
   'charts.ts',
   'decision-list.ts',
   'dom.ts',

@@ -3,6 +3,7 @@
 
 import type { Explained, FeatureShare } from '../explain/explained.ts'
 import type { DecisionView } from '../monitor/frame.ts'
+import { ask } from './ask.ts'
 import { element, makeCell, number, setText, showRows } from './dom.ts'
 import { words } from './format.ts'
 
@@ -22,7 +23,7 @@ export async function showExplanation({ partition, offset }: DecisionView): Prom
   }
   say('Making the decision again …')
   const asked = wanted
-  const answer = await ask(`/decisions/${asked}`)
+  const answer = await ask<Explanation>(`/decisions/${asked}`)
   if (asked !== wanted) return
   if ('error' in answer) {
     say(answer.error)
@@ -38,15 +39,6 @@ export async function showExplanation({ partition, offset }: DecisionView): Prom
 
 function say(text: string): void {
   setText('explanation-note', text)
-}
-
-async function ask(path: string): Promise<Explanation | { error: string }> {
-  try {
-    const response = await fetch(path)
-    return (await response.json()) as Explanation | { error: string }
-  } catch {
-    return { error: 'The worker does not answer.' }
-  }
 }
 
 function showHead({ decision, model, policy, reference }: Explanation): void {

@@ -3,6 +3,7 @@
 // shown as text only.
 
 import type { LetterView, Letters } from '../letters/view.ts'
+import { ask } from './ask.ts'
 import { element, setText } from './dom.ts'
 
 let signedIn = false
@@ -25,7 +26,7 @@ export async function showLatestLetters(name: string): Promise<void> {
     return
   }
   setText('look-note', 'Reading the latest ones from their topic …')
-  const answer = await ask()
+  const answer = await ask<Letters>('/dead-letters')
   if (wanted !== name) return
   if ('error' in answer) {
     setText('look-note', answer.error)
@@ -38,15 +39,6 @@ export async function showLatestLetters(name: string): Promise<void> {
   const found = own.length > 0 ? `The latest ${own.length}` : 'None'
   setText('look-note', `${found} among the last ${looked} letters in ${where} of ${topic}.`)
   list.replaceChildren(...own.map((letter, i) => letterOf(letter, i === 0)))
-}
-
-async function ask(): Promise<Letters | { error: string }> {
-  try {
-    const response = await fetch('/dead-letters')
-    return (await response.json()) as Letters | { error: string }
-  } catch {
-    return { error: 'The worker does not answer.' }
-  }
 }
 
 function made(tag: string, text = '', name = ''): HTMLElement {
