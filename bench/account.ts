@@ -65,12 +65,8 @@ type Look = {
 }
 
 async function look(worker: WorkerProcess): Promise<Look> {
-  const metrics = await (await worker.get('/metrics')).text()
+  const value = await worker.metrics()
   const { user, system } = cpuOf(worker.pid)
-  const value = (name: string) => {
-    const line = metrics.split('\n').find((text) => text.startsWith(`${name} `))
-    return Number(line?.slice(line.lastIndexOf(' ')))
-  }
   const stage = (name: string) => value(`loan_stage_duration_seconds_sum{stage="${name}"}`)
   return {
     records: value('loan_records_total'),

@@ -56,12 +56,8 @@ type Snapshot = {
 }
 
 async function snapshot(worker: WorkerProcess, cluster: KafkaCluster): Promise<Snapshot> {
-  const metrics = await (await worker.get('/metrics')).text()
+  const value = await worker.metrics()
   const atMs = performance.now()
-  const value = (name: string) => {
-    const line = metrics.split('\n').find((text) => text.startsWith(`${name} `))
-    return Number(line?.slice(line.lastIndexOf(' ')))
-  }
   const stages = STAGES.map((stage) => [
     stage,
     value(`loan_stage_duration_seconds_sum{stage="${stage}"}`),

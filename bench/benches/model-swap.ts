@@ -2,6 +2,7 @@
 // steady stream on every partition. Expected: less than 30 ms from the request to the last
 // partition, and no partition without decisions for longer than without changes, but for a batch.
 
+import { median } from 'simple-statistics'
 import { fromRoot } from '../../src/paths.ts'
 import { KafkaCluster } from '../../test/support/kafka.ts'
 import { type Bench, check, figure } from '../bench.ts'
@@ -64,10 +65,6 @@ export const bench: Bench = {
       checksum: `${swaps} changes`,
     }
   },
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!
 }
 
 /** Longest time that a partition is without a decision while an action lasts. */

@@ -3,11 +3,12 @@
 // made and sent on the main thread, the pipeline has threads of its own: what the main thread takes
 // more with viewers than without, over what the whole process takes, is the page's share.
 
-import { readFileSync, readdirSync } from 'node:fs'
+import { median } from 'simple-statistics'
 import { KafkaCluster } from '../../test/support/kafka.ts'
 import type { WorkerProcess } from '../../test/support/worker-process.ts'
 import { type Bench, check, figure } from '../bench.ts'
 import { checkDecisions, preload, startBroker, startWorker } from '../support/broker.ts'
+import { type Thread, threadsOf } from '../support/threads.ts'
 
 const PARTITIONS = 2
 const VIEWERS = 10
@@ -63,12 +64,12 @@ export const bench: Bench = {
   },
 }
 
-/** CPU of a process by thread, in seconds (schedstat of Linux, which counts nanoseconds). */
+/** CPU seconds of a process, of its main thread and of all. */
 function cpuOf(pid: number): Cpu {
-  const of = (thread: string) =>
-    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / 1e9
-  const all = readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + of(thread), 0)
-  return { atMs: performance.now(), main: of(String(pid)), all }
+  const threads = threadsOf(pid)
+  const sum = (some: readonly Thread[]) => some.reduce((total, { running }) => total + running, 0)
+  const main = sum(threads.filter(({ tid }) => tid === pid))
+  return { atMs: performance.now(), main, all: sum(threads) }
 }
 
 async function measure(worker: WorkerProcess, sliceMs: number): Promise<Slice> {
@@ -98,10 +99,4 @@ async function watch(worker: WorkerProcess) {
     return frames
   }
   return { leave }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = (sorted.length - 1) / 2
-  return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2
 }

@@ -61,18 +61,13 @@ export const bench: Bench = {
 }
 
 async function snapshot(worker: WorkerProcess) {
-  const metrics = await (await worker.get('/metrics')).text()
+  const value = await worker.metrics()
   const atMs = performance.now()
-  const sum = (name: string) =>
-    metrics
-      .split('\n')
-      .filter((line) => line.startsWith(name))
-      .reduce((total, line) => total + Number(line.slice(line.lastIndexOf(' '))), 0)
   return {
     atMs,
     cpu: cpuOf(worker.pid),
-    records: sum('loan_records_total '),
-    approved: sum('loan_decisions_total{decision="approved"}'),
-    reasons: sum('loan_score_reasons_total{'),
+    records: value('loan_records_total'),
+    approved: value('loan_decisions_total{decision="approved"}'),
+    reasons: value('loan_score_reasons_total'),
   }
 }

@@ -81,13 +81,24 @@ export class WorkerProcess implements AsyncDisposable {
     )
   }
 
-  /** A metric's value, summed over its labels. */
+  /** A metric's value, summed over its labels; 0 when there is none. */
   async metric(name: string): Promise<number> {
-    const text = await (await this.get('/metrics')).text()
-    const lines = text
-      .split('\n')
-      .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
-    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
+    return (await this.metrics())(name) || 0
+  }
+
+  /**
+   * All metrics as they are now.
+   *
+   * @returns a metric's value by name: with all of its labels that one's, with none the sum; NaN
+   *          when there is none
+   */
+  async metrics(): Promise<(name: string) => number> {
+    const lines = (await (await this.get('/metrics')).text()).split('\n')
+    return (name) => {
+      const own = lines.filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+      const values = own.map((line) => Number(line.slice(line.lastIndexOf(' '))))
+      return values.length > 0 ? values.reduce((sum, value) => sum + value) : NaN
+    }
   }
 
   /** Waits until a metric is at least so much. */
