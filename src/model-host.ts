@@ -20,7 +20,7 @@ import {
 } from './scorer/program.ts'
 import { checkHistory, checkReadable, isSame } from './scorer/succession.ts'
 import { warmUp } from './scorer/warm-up.ts'
-import { type Loaded, Swappable, type Version, hex } from './swappable.ts'
+import { type Loaded, Swappable, type Version } from './swappable.ts'
 
 /** The machine code is hot from the program before: this finds what cannot run at all. */
 const WARM_TURNS = 10
@@ -293,13 +293,13 @@ export class ModelHost {
 
 function modelLoaded(artefact: Artefact, folder: string): Loaded<Artefact> {
   const { manifest, modelHash } = artefact
-  const version = { name: manifest.name, hash: hex(modelHash), sinceMs: Date.now() }
+  const version = { name: manifest.name, hash: modelHash.toHex(), sinceMs: Date.now() }
   return { content: artefact, version: { ...version, path: resolve(folder) } }
 }
 
 function policyLoaded(policy: Policy): Loaded<Policy> {
   const { file, hash, path } = policy
-  const version = { name: file.name, hash: hex(hash), sinceMs: Date.now() }
+  const version = { name: file.name, hash: hash.toHex(), sinceMs: Date.now() }
   return { content: policy, version: { ...version, path: resolve(path) } }
 }
 

@@ -126,7 +126,3 @@ export class Swappable<T> {
     return version
   }
 }
-
-export function hex(bytes: Uint8Array): string {
-  return bytes.toHex()
-}

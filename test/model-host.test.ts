@@ -11,7 +11,6 @@ import { ModelHost } from '../src/model-host.ts'
 import { fromRoot } from '../src/paths.ts'
 import { loadArtefact } from '../src/scorer/artefact.ts'
 import type { Program, ProgramParts } from '../src/scorer/program.ts'
-import { hex } from '../src/swappable.ts'
 import {
   artefactOf,
   decisionSchema,
@@ -88,9 +87,9 @@ test('a policy that was changed to stays when a registry names more schemas', as
   await host.policy.load(path)
   await host.learn(new Map([[7, registered(application)]]))
   await host.useDecisionId(9)
-  const policies = user.used.map(({ policyHash }) => hex(policyHash))
+  const policies = user.used.map(({ policyHash }) => policyHash.toHex())
   expect(policies).toEqual(Array.from({ length: 3 }, () => host.policy.version.hash))
-  expect(host.policy.version.hash).not.toBe(hex(parts.policy.hash))
+  expect(host.policy.version.hash).not.toBe(parts.policy.hash.toHex())
   // And the other way round.
   await host.policy.rollBack()
   expect([...user.used.at(-1)!.framings.known.keys()]).toEqual([7])

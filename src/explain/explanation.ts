@@ -44,14 +44,13 @@ export function explain(
   }
   const decision = new DecisionDecoder(program.decisionSchema).decode(engine.encoded)
   const { referAbove, rejectFrom } = engine.cutoffs
-  const hex = (hash: Uint8Array) => hash.toHex()
   const fired = engine.policyReasons(0)
   return {
     decision,
-    model: { name: program.modelName, hash: hex(program.modelHash) },
+    model: { name: program.modelName, hash: program.modelHash.toHex() },
     policy: {
       name: program.policyName,
-      hash: hex(program.policyHash),
+      hash: program.policyHash.toHex(),
       refer_above: referAbove,
       reject_from: rejectFrom,
     },

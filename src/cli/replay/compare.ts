@@ -58,12 +58,11 @@ type Side = { model: string; model_hash: string; policy: string; policy_hash: st
 >
 
 function sideOf(program: Program, outcomes: readonly number[]): Side {
-  const hex = (bytes: Uint8Array) => bytes.toHex()
   return {
     model: program.modelName,
-    model_hash: hex(program.modelHash),
+    model_hash: program.modelHash.toHex(),
     policy: program.policyName,
-    policy_hash: hex(program.policyHash),
+    policy_hash: program.policyHash.toHex(),
     ...Object.fromEntries(DECISIONS.map((name, i) => [name, outcomes[i]!])),
   }
 }
