@@ -23,6 +23,8 @@ export class Transaction implements Delivery {
   private openedAtMs = 0
   private records = 0
   private nextOffset = -1
+  /** Up to where an aborted transaction went: that much was due already. */
+  private dueOffset = -1
 
   constructor(outbox: Outbox, source: PartitionSource, settings: DeliverySettings) {
     this.outbox = outbox
@@ -73,6 +75,7 @@ export class Transaction implements Delivery {
   untilDue(nowMs: number, idleMs: number): number {
     if (!this.open) return idleMs
     if (this.records >= this.settings.commitRecords) return 0
+    if (this.dueOffset >= 0 && this.nextOffset >= this.dueOffset) return 0
     const left = this.openedAtMs + this.settings.commitIntervalMs - nowMs
     return Math.max(0, Math.min(left, idleMs))
   }
@@ -94,6 +97,7 @@ export class Transaction implements Delivery {
     )
     this.retry((sliceMs) => this.outbox.producer.commitTransaction(sliceMs))
     this.open = false
+    this.dueOffset = -1
     return this.nextOffset
   }
 
@@ -101,6 +105,8 @@ export class Transaction implements Delivery {
     if (!this.open) return
     this.retry((sliceMs) => this.outbox.producer.abortTransaction(sliceMs))
     this.open = false
+    this.dueOffset = Math.max(this.dueOffset, this.nextOffset)
+    this.nextOffset = -1
   }
 
   /**

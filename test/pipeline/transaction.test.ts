@@ -1,0 +1,73 @@
+// When a transaction is due that follows an aborted one, on librdkafka's mock cluster.
+
+import { beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { BUILD, MODULE_PATH } from '../../src/paths.ts'
+import { Outbox } from '../../src/pipeline/outbox.ts'
+import { Transaction } from '../../src/pipeline/transaction.ts'
+import { Consumer } from '../../src/rdkafka/consumer.ts'
+import { libraryPath, openLibrary } from '../../src/rdkafka/library.ts'
+import { addressOf } from '../../src/rdkafka/memory.ts'
+import { MockCluster } from '../../src/rdkafka/mock-cluster.ts'
+import { PartitionSource } from '../../src/rdkafka/partition-source.ts'
+import { Producer } from '../../src/rdkafka/producer.ts'
+import { Engine } from '../../src/scorer/engine.ts'
+import { loadModule } from '../../src/scorer/module.ts'
+import { TOPICS, defaultProgram } from '../support/applications.ts'
+
+setDefaultTimeout(60_000)
+
+const AT = { topic: TOPICS.applications, partition: 0 }
+const INTERVAL_MS = 600_000
+const SETTINGS = {
+  decisionsTopic: TOPICS.decisions,
+  referredTopic: '',
+  deadLettersTopic: TOPICS.deadLetters,
+  deadLettersPartitions: 1,
+  commitIntervalMs: INTERVAL_MS,
+  commitRecords: 1000,
+  timeoutMs: 30_000,
+}
+
+beforeAll(() => {
+  openLibrary(libraryPath(BUILD))
+})
+
+test('what was aborted was due, and is again as soon as it is read again', () => {
+  using cluster = new MockCluster()
+  for (const topic of Object.values(TOPICS)) cluster.createTopic(topic, 1)
+  const servers = { 'bootstrap.servers': cluster.bootstrapServers }
+  const consumer = new Consumer({ ...servers, 'group.id': 'group' })
+  const queue = consumer.takePartitionQueue(AT)
+  const size = { records: 16, inputBytes: 1 << 16 }
+  const engine = new Engine(loadModule(MODULE_PATH), defaultProgram(), size, addressOf)
+  const source = new PartitionSource(consumer.pointer, queue, AT.topic, 0, engine)
+  const producer = new Producer({ ...servers, 'transactional.id': 'owner' })
+  const hooks = { onEvent: () => undefined, isInterrupted: () => false }
+  const transaction = new Transaction(new Outbox(producer, 0, SETTINGS, hooks), source, SETTINGS)
+  const untilDue = () => transaction.untilDue(Date.now(), INTERVAL_MS)
+  const advance = (nextOffset: number, records: number) => {
+    transaction.produce(0, 0)
+    transaction.advance(nextOffset, records)
+  }
+  transaction.start()
+
+  advance(100, 100)
+  expect(untilDue()).toBeGreaterThan(0)
+  transaction.abort()
+  // Read again in smaller batches, and the second time aborted halfway.
+  advance(60, 60)
+  expect(untilDue()).toBeGreaterThan(0)
+  transaction.abort()
+  advance(60, 60)
+  expect(untilDue()).toBeGreaterThan(0)
+  advance(100, 40)
+  expect(untilDue()).toBe(0)
+  expect(transaction.commit()).toBe(100)
+  // From here on, the interval counts as ever.
+  advance(110, 10)
+  expect(untilDue()).toBeGreaterThan(0)
+
+  transaction.close()
+  consumer.destroyQueue(queue)
+  consumer.destroy()
+})
