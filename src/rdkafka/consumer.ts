@@ -20,6 +20,11 @@ import { cString, rd } from './library.ts'
 import { type TopicMetadata, topicMetadata } from './metadata.ts'
 import { type TopicPartition, TopicPartitionList } from './topic-partition-list.ts'
 
+/** RD_KAFKA_OFFSET_END */
+const OFFSET_END = -1n
+/** Longest wait for an answer that is of no interest. */
+const WAKE_WAIT_MS = 10
+
 export class Consumer {
   /** Address of the client, to be handed to the workers. */
   readonly pointer: Pointer
@@ -89,6 +94,19 @@ export class Consumer {
     } else {
       throwCode(rd.rd_kafka_assign(this.pointer, null), 'unassign')
     }
+  }
+
+  /**
+   * Has fetching go on at once after a rebalance was answered. librdkafka pauses it until then, and
+   * its broker threads, which it does not wake, may sleep for another second
+   * (rd_kafka_broker_consumer_serve). Any question to a partition's leader wakes them.
+   */
+  wakeFetchers(partitions: readonly TopicPartition[]): void {
+    if (partitions.length === 0) return
+    using list = new TopicPartitionList(
+      partitions.map(({ topic, partition }) => ({ topic, partition, offset: OFFSET_END })),
+    )
+    rd.rd_kafka_offsets_for_times(this.pointer, list.pointer, WAKE_WAIT_MS)
   }
 
   /** Whether the partitions being revoked may belong to another member already. */

@@ -60,6 +60,7 @@ export class Membership {
       this.assignments.set(keyOf(assignment), assignment)
     }
     this.log.info({ partitions: partitions.map((p) => p.partition) }, 'partitions assigned')
+    this.goOn()
   }
 
   /** Has the workers let go, then acknowledges; until then the group waits for this member. */
@@ -80,6 +81,13 @@ export class Membership {
       this.assignments.delete(keyOf(assignment))
       this.pool.giveBack(assignment.thread)
     }
+    if (this.size > 0) this.goOn()
+  }
+
+  /** What follows a rebalance need not wait for the seconds that librdkafka would wait. */
+  private goOn(): void {
+    this.consumer.wakeFetchers(this.all())
+    this.context.topics.hastenJoining()
   }
 
   /** Waits for the workers; one that cannot finish in time gives up, the next owner reads again. */
