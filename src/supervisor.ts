@@ -9,7 +9,11 @@ import { ReasonSlots } from './metrics/reason-slots.ts'
 import type { SampleRing } from './metrics/samples.ts'
 import type { WorkerSettings } from './protocol.ts'
 import { Consumer } from './rdkafka/consumer.ts'
-import { ERR_ALL_BROKERS_DOWN, ERR_UNKNOWN_TOPIC_OR_PARTITION } from './rdkafka/error.ts'
+import {
+  ERR_ALL_BROKERS_DOWN,
+  ERR_FENCED_INSTANCE_ID,
+  ERR_UNKNOWN_TOPIC_OR_PARTITION,
+} from './rdkafka/error.ts'
 import type { KafkaEvent } from './rdkafka/event.ts'
 import type { TopicPartition } from './rdkafka/topic-partition-list.ts'
 import { Refusals } from './refusals.ts'
@@ -25,6 +29,8 @@ import { WorkerPool } from './supervisor/worker-pool.ts'
 
 const POLL_INTERVAL_MS = 10
 const WATCH_INTERVAL_MS = 500
+/** Longest wait for the group's coordinator when nothing of ours is left to be done. */
+const LEAVE_WAIT_MS = 6000
 
 export type SupervisorOptions = {
   program: Program
@@ -193,7 +199,10 @@ export class Supervisor implements Status {
 
   private consumerError(event: Extract<KafkaEvent, { type: 'error' }>): void {
     if (event.fatal) {
-      this.fail(`the consumer cannot go on: ${event.message}`)
+      const id = this.options.consumer['group.instance.id']
+      const fenced = `another process is member ${id} now (group.instance.id), this one ends`
+      const message = event.code === ERR_FENCED_INSTANCE_ID ? fenced : event.message
+      this.fail(`the consumer cannot go on: ${message}`)
       return
     }
     const isRefusal = this.refusals.take(event.name, event.message)
@@ -262,18 +271,40 @@ export class Supervisor implements Status {
       this.log.warn(messageOf(error))
       return false
     }
+    let leaveBy = deadline
     while (joined && !(this.consumer.isClosed() && this.membership.size === 0)) {
-      if (Date.now() > deadline) return false
+      if (Date.now() > leaveBy) return this.endUnfinished()
       this.poll()
+      if (this.membership.size === 0) leaveBy = Math.min(leaveBy, Date.now() + LEAVE_WAIT_MS)
       await Bun.sleep(POLL_INTERVAL_MS)
     }
     for (const timer of this.timers) clearInterval(timer)
-    const late = Bun.sleep(deadline - Date.now()).then(() => 'late')
-    if ((await Promise.race([this.pool.allFree(), late])) === 'late') return false
+    const leftMs = Math.max(0, Math.min(deadline - Date.now(), LEAVE_WAIT_MS))
+    const late = Bun.sleep(leftMs).then(() => 'late')
+    if ((await Promise.race([this.pool.allFree(), late])) === 'late') return this.endUnfinished()
     this.refusals.close()
     this.topics.close()
     this.consumer.destroy()
     this.phase = 'stopped'
+    return true
+  }
+
+  /**
+   * Says what stopping still waits for; the process ends without it. Whatever is not committed then
+   * is aborted by the partition's next owner, and read again.
+   *
+   * @returns whether all partitions were let go, so that nothing is left to be done
+   */
+  private endUnfinished(): boolean {
+    const stages = this.membership.stages()
+    if (stages !== '') {
+      this.log.error(`partitions that were not let go, and what they are at: ${stages}`)
+      return false
+    }
+    const what = this.consumer.isClosed()
+      ? 'a worker hangs in a call of librdkafka'
+      : "the group's coordinator does not answer: the group waits for session.timeout.ms"
+    this.log.warn(`${what}; all partitions were let go, the process ends`)
     return true
   }
 

@@ -16,6 +16,7 @@ export const ERR_STATE = -172
 export const ERR_ALL_BROKERS_DOWN = -187
 export const ERR_UNKNOWN_TOPIC_OR_PARTITION = 3
 export const ERR_TOPIC_ALREADY_EXISTS = 36
+export const ERR_FENCED_INSTANCE_ID = 82
 
 export class KafkaError extends OperatingError {
   /** rd_kafka_resp_err_t */

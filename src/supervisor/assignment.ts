@@ -74,6 +74,8 @@ export async function serve(assignment: Assignment, context: ServeContext): Prom
     if (counters.command !== COMMAND_RUN) return
     const end = await serveOnce(assignment, context)
     if (end.end === 'drained' || end.end === 'abandoned') return
+    // It was let go already, and its worker left behind.
+    if (end.end === 'left' && assignment.thread.counters.command === COMMAND_ABANDON) return
     const reason = end.end === 'failed' ? end : { fatal: false, ...NO_PROGRESS }
     const mayGoOn = await mayRestart(assignment, reason, context)
     if (end.end === 'left') await takeOver(assignment, end.serving, context.pool)

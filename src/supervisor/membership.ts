@@ -99,13 +99,35 @@ export class Membership {
     const late = setTimeout(() => {
       for (const assignment of leaving) this.command(assignment, COMMAND_ABANDON)
     }, timeoutMs / 2)
+    const hanging = setTimeout(() => this.leaveBehind(leaving), (timeoutMs * 3) / 4)
     const wedged = setTimeout(() => {
-      const stages = leaving.map((a) => `${a.partition}: ${a.thread.counters.stage}`).join(', ')
+      const stages = stagesOf(leaving)
       this.context.fail(`revoked partitions were not let go in ${timeoutMs} ms (${stages})`)
     }, timeoutMs)
     await Promise.all(leaving.map((assignment) => assignment.released))
     clearTimeout(late)
+    clearTimeout(hanging)
     clearTimeout(wedged)
+  }
+
+  /**
+   * Waits no more for workers that hang in a call of librdkafka, such as sending offsets to a
+   * transaction when the group's coordinator goes away (confluentinc/librdkafka#5456, #5511). What
+   * they have not committed is read again by the next owner, whose producer fences them.
+   */
+  private leaveBehind(leaving: readonly Assignment[]): void {
+    for (const assignment of leaving) {
+      const { topic, partition, thread } = assignment
+      if (thread.counters.stage === 'idle') continue
+      const fields = { topic, partition, stage: thread.counters.stage }
+      this.log.warn(fields, 'the worker hangs: what it has not committed is for the next owner')
+      assignment.leave()
+    }
+  }
+
+  /** What each partition's worker is at, for the log. */
+  stages(): string {
+    return stagesOf(this.all())
   }
 
   /** Has all workers finish their batch, commit and let go. */
@@ -129,4 +151,8 @@ export class Membership {
     if (counters.command < command) counters.command = command
     this.consumer.wakeQueue(assignment.queue as never)
   }
+}
+
+function stagesOf(assignments: readonly Assignment[]): string {
+  return assignments.map((a) => `${a.partition}: ${a.thread.counters.stage}`).join(', ')
 }
