@@ -87,102 +87,84 @@ export function quantiseRows(context: usize, firstRow: i32, n: i32): void {
   const blockBytes = 2 * complements
   const rows = <usize>load<u32>(context, CONTEXT_ROWS) + <usize>firstRow * rowBytes
   const bins = <usize>load<u32>(context, CONTEXT_BINS)
-  for (let r: usize = 0; r < <usize>n; r += 8) {
-    const out = bins + (r / BLOCK_ROWS) * blockBytes + (r % BLOCK_ROWS)
-    const row = rows + r * rowBytes
+  for (let from: usize = 0; from < <usize>n; from += BLOCK_ROWS) {
+    const count = min<usize>(BLOCK_ROWS, <usize>n - from)
+    const out = bins + (from / BLOCK_ROWS) * blockBytes
+    const row = rows + from * rowBytes
     for (let entry = entries; entry < entriesEnd; entry += ENTRY_BYTES) {
       const x = row + <usize>load<u32>(entry, ENTRY_FEATURE_AT)
       if (load<u32>(entry, ENTRY_MISSING) == MISSING_CATEGORY) {
         const column = out + <usize>load<u32>(entry, ENTRY_COLUMN_A)
-        for (let i: usize = 0; i < 8; i++) {
+        for (let i: usize = 0; i < count; i++) {
           const bin = binOfCategory(entry, image, load<f64>(x + i * rowBytes))
           store<u8>(column + i, bin)
           store<u8>(column + complements + i, ~bin)
         }
       } else {
-        quantiseEight(entry, image, x, rowBytes, out, complements)
+        quantiseFeature(entry, image, x, rowBytes, out, complements, count)
       }
     }
   }
 }
 
-/** One feature of eight rows. */
-function quantiseEight(
+/** One feature of some rows, eight at a time: what is the same for all is read once. */
+function quantiseFeature(
   entry: usize,
   image: usize,
   x: usize,
   rowBytes: usize,
   out: usize,
   complements: usize,
+  count: usize,
 ): void {
-  let x0 = loadPair(x, rowBytes)
-  let x1 = loadPair(x + 2 * rowBytes, rowBytes)
-  let x2 = loadPair(x + 4 * rowBytes, rowBytes)
-  let x3 = loadPair(x + 6 * rowBytes, rowBytes)
-  const missing = load<u32>(entry, ENTRY_MISSING)
-  let missingMask: u64 = 0
-  if (missing == MISSING_NONE) {
-    x0 = v128.and(x0, f64x2.eq(x0, x0))
-    x1 = v128.and(x1, f64x2.eq(x1, x1))
-    x2 = v128.and(x2, f64x2.eq(x2, x2))
-    x3 = v128.and(x3, f64x2.eq(x3, x3))
-  } else if (missing == MISSING_ZERO) {
-    missingMask = packMasks(notAboveZero(x0), notAboveZero(x1), notAboveZero(x2), notAboveZero(x3))
-  } else {
-    missingMask = packMasks(f64x2.ne(x0, x0), f64x2.ne(x1, x1), f64x2.ne(x2, x2), f64x2.ne(x3, x3))
-  }
   const low = v128.load64_splat(entry, ENTRY_LOW)
   const scale = v128.load64_splat(entry, ENTRY_SCALE)
   const last = v128.load64_splat(entry, ENTRY_LAST_CELL)
-  const c0 = cell(x0, low, scale, last)
-  const c1 = cell(x1, low, scale, last)
-  const c2 = cell(x2, low, scale, last)
-  const c3 = cell(x3, low, scale, last)
+  const missing = load<u32>(entry, ENTRY_MISSING)
   const cells = image + <usize>load<u32>(entry, ENTRY_CELLS_AT)
   const t = image + <usize>load<u32>(entry, ENTRY_THRESHOLDS_AT)
   const comparisons = load<u32>(entry, ENTRY_COMPARISONS)
-  let bins: u64
-  if (comparisons == 1) {
-    bins =
-      bin1(cells, t, i32x4.extract_lane(c0, 0), f64x2.extract_lane(x0, 0)) |
-      (bin1(cells, t, i32x4.extract_lane(c0, 2), f64x2.extract_lane(x0, 1)) << 8) |
-      (bin1(cells, t, i32x4.extract_lane(c1, 0), f64x2.extract_lane(x1, 0)) << 16) |
-      (bin1(cells, t, i32x4.extract_lane(c1, 2), f64x2.extract_lane(x1, 1)) << 24) |
-      (bin1(cells, t, i32x4.extract_lane(c2, 0), f64x2.extract_lane(x2, 0)) << 32) |
-      (bin1(cells, t, i32x4.extract_lane(c2, 2), f64x2.extract_lane(x2, 1)) << 40) |
-      (bin1(cells, t, i32x4.extract_lane(c3, 0), f64x2.extract_lane(x3, 0)) << 48) |
-      (bin1(cells, t, i32x4.extract_lane(c3, 2), f64x2.extract_lane(x3, 1)) << 56)
-  } else if (comparisons == 2) {
-    bins =
-      bin2(cells, t, i32x4.extract_lane(c0, 0), f64x2.extract_lane(x0, 0)) |
-      (bin2(cells, t, i32x4.extract_lane(c0, 2), f64x2.extract_lane(x0, 1)) << 8) |
-      (bin2(cells, t, i32x4.extract_lane(c1, 0), f64x2.extract_lane(x1, 0)) << 16) |
-      (bin2(cells, t, i32x4.extract_lane(c1, 2), f64x2.extract_lane(x1, 1)) << 24) |
-      (bin2(cells, t, i32x4.extract_lane(c2, 0), f64x2.extract_lane(x2, 0)) << 32) |
-      (bin2(cells, t, i32x4.extract_lane(c2, 2), f64x2.extract_lane(x2, 1)) << 40) |
-      (bin2(cells, t, i32x4.extract_lane(c3, 0), f64x2.extract_lane(x3, 0)) << 48) |
-      (bin2(cells, t, i32x4.extract_lane(c3, 2), f64x2.extract_lane(x3, 1)) << 56)
-  } else {
-    bins =
-      binN(cells, t, i32x4.extract_lane(c0, 0), f64x2.extract_lane(x0, 0), comparisons) |
-      (binN(cells, t, i32x4.extract_lane(c0, 2), f64x2.extract_lane(x0, 1), comparisons) << 8) |
-      (binN(cells, t, i32x4.extract_lane(c1, 0), f64x2.extract_lane(x1, 0), comparisons) << 16) |
-      (binN(cells, t, i32x4.extract_lane(c1, 2), f64x2.extract_lane(x1, 1), comparisons) << 24) |
-      (binN(cells, t, i32x4.extract_lane(c2, 0), f64x2.extract_lane(x2, 0), comparisons) << 32) |
-      (binN(cells, t, i32x4.extract_lane(c2, 2), f64x2.extract_lane(x2, 1), comparisons) << 40) |
-      (binN(cells, t, i32x4.extract_lane(c3, 0), f64x2.extract_lane(x3, 0), comparisons) << 48) |
-      (binN(cells, t, i32x4.extract_lane(c3, 2), f64x2.extract_lane(x3, 1), comparisons) << 56)
-  }
-  bins = (bins ^ BIAS) & ~missingMask
-  const missingA = missingMask & (<u64>load<u8>(entry, ENTRY_MISSING_BIN_A) * EVERY_BYTE)
-  const columnA = out + <usize>load<u32>(entry, ENTRY_COLUMN_A)
-  store<u64>(columnA, bins | missingA)
-  store<u64>(columnA + complements, ~(bins | missingA))
-  if (load<u32>(entry, ENTRY_COLUMNS) == 2) {
-    const missingB = missingMask & (<u64>load<u8>(entry, ENTRY_MISSING_BIN_B) * EVERY_BYTE)
-    const columnB = out + <usize>load<u32>(entry, ENTRY_COLUMN_B)
-    store<u64>(columnB, bins | missingB)
-    store<u64>(columnB + complements, ~(bins | missingB))
+  const whenMissingA = <u64>load<u8>(entry, ENTRY_MISSING_BIN_A) * EVERY_BYTE
+  const whenMissingB = <u64>load<u8>(entry, ENTRY_MISSING_BIN_B) * EVERY_BYTE
+  const hasB = load<u32>(entry, ENTRY_COLUMNS) == 2
+  const columnB = <usize>load<u32>(entry, ENTRY_COLUMN_B) - <usize>load<u32>(entry, ENTRY_COLUMN_A)
+  let columnA = out + <usize>load<u32>(entry, ENTRY_COLUMN_A)
+  for (const end = columnA + count; columnA < end; columnA += 8) {
+    let x0 = loadPair(x, rowBytes)
+    let x1 = loadPair(x + 2 * rowBytes, rowBytes)
+    let x2 = loadPair(x + 4 * rowBytes, rowBytes)
+    let x3 = loadPair(x + 6 * rowBytes, rowBytes)
+    x += 8 * rowBytes
+    let missingMask: u64 = 0
+    if (missing == MISSING_NONE) {
+      x0 = v128.and(x0, f64x2.eq(x0, x0))
+      x1 = v128.and(x1, f64x2.eq(x1, x1))
+      x2 = v128.and(x2, f64x2.eq(x2, x2))
+      x3 = v128.and(x3, f64x2.eq(x3, x3))
+    } else {
+      missingMask = missingOfEight(missing, x0, x1, x2, x3)
+    }
+    const c0 = cell(x0, low, scale, last)
+    const c1 = cell(x1, low, scale, last)
+    const c2 = cell(x2, low, scale, last)
+    const c3 = cell(x3, low, scale, last)
+    let bins: u64
+    if (comparisons == 1) {
+      bins = binsOfEight<u8>(cells, t, c0, c1, c2, c3, x0, x1, x2, x3, comparisons)
+    } else if (comparisons == 2) {
+      bins = binsOfEight<u16>(cells, t, c0, c1, c2, c3, x0, x1, x2, x3, comparisons)
+    } else {
+      bins = binsOfEight<u32>(cells, t, c0, c1, c2, c3, x0, x1, x2, x3, comparisons)
+    }
+    bins = (bins ^ BIAS) & ~missingMask
+    const binsA = bins | (missingMask & whenMissingA)
+    store<u64>(columnA, binsA)
+    store<u64>(columnA + complements, ~binsA)
+    if (hasB) {
+      const binsB = bins | (missingMask & whenMissingB)
+      store<u64>(columnA + columnB, binsB)
+      store<u64>(columnA + columnB + complements, ~binsB)
+    }
   }
 }
 
@@ -244,21 +226,22 @@ function findBins(twin: usize, end: usize, image: usize, out: usize, found: usiz
 function twinBin1(twin: usize, found: usize, image: usize): u64 {
   const cells = image + <usize>load<u32>(twin, TWIN_CELLS_AT)
   const t = image + <usize>load<u32>(twin, TWIN_THRESHOLDS_AT)
-  return bin1(cells, t, load<i32>(found, FOUND_CELL), load<f64>(found, FOUND_VALUE))
+  return bin<u8>(cells, t, load<i32>(found, FOUND_CELL), load<f64>(found, FOUND_VALUE), 1)
 }
 
 /** Where none holds more than three. */
 function twinBin2(twin: usize, found: usize, image: usize): u64 {
   const cells = image + <usize>load<u32>(twin, TWIN_CELLS_AT)
   const t = image + <usize>load<u32>(twin, TWIN_THRESHOLDS_AT)
-  return bin2(cells, t, load<i32>(found, FOUND_CELL), load<f64>(found, FOUND_VALUE))
+  return bin<u16>(cells, t, load<i32>(found, FOUND_CELL), load<f64>(found, FOUND_VALUE), 2)
 }
 
 function twinBinN(twin: usize, found: usize, image: usize): u64 {
   const cells = image + <usize>load<u32>(twin, TWIN_CELLS_AT)
   const t = image + <usize>load<u32>(twin, TWIN_THRESHOLDS_AT)
   const comparisons = load<u32>(twin, TWIN_COMPARISONS)
-  return binN(cells, t, load<i32>(found, FOUND_CELL), load<f64>(found, FOUND_VALUE), comparisons)
+  const c = load<i32>(found, FOUND_CELL)
+  return bin<u32>(cells, t, c, load<f64>(found, FOUND_VALUE), comparisons)
 }
 
 /** Its bin, or what stands for a missing value, into both its columns. */
@@ -306,27 +289,73 @@ function cell(x: v128, low: v128, scale: v128, last: v128): v128 {
   return f64x2.add(f64x2.pmin(last, position), f64x2.splat(INTEGER_SHIFT))
 }
 
-/** Bin of x when no cell holds more than one threshold. */
-function bin1(cells: usize, thresholds: usize, c: i32, x: f64): u64 {
-  const below = <usize>load<u8>(cells + <usize>c)
-  return <u64>below + u64(x > load<f64>(thresholds + (below << 3)))
+/** Bin of x in cell c; C as in `below`. */
+function bin<C>(cells: usize, thresholds: usize, c: i32, x: f64, comparisons: u32): u64 {
+  const found = below<C>(cells, thresholds, c, x, comparisons)
+  return <u64>found + u64(x > load<f64>(thresholds + (found << 3)))
 }
 
-/** Bin of x when no cell holds more than three. */
-function bin2(cells: usize, thresholds: usize, c: i32, x: f64): u64 {
-  let below = <usize>load<u8>(cells + <usize>c)
-  below += usize(x > load<f64>(thresholds + (below << 3), 8)) << 1
-  return <u64>below + u64(x > load<f64>(thresholds + (below << 3)))
-}
-
-/** Bin of x by binary search over the 2^comparisons - 1 thresholds from the cell's first on. */
-function binN(cells: usize, thresholds: usize, c: i32, x: f64, comparisons: u32): u64 {
-  let below = <usize>load<u8>(cells + <usize>c)
-  for (let bit = comparisons; bit > 0; bit--) {
+/**
+ * Bin of x in cell c, but for the last comparison. Binary search over the 2^comparisons - 1
+ * thresholds from the cell's first on.
+ *
+ * C: u8 where no cell holds more than one threshold, u16 where none more than three, else u32.
+ */
+function below<C>(cells: usize, thresholds: usize, c: i32, x: f64, comparisons: u32): usize {
+  let found = <usize>load<u8>(cells + <usize>c)
+  if (sizeof<C>() == 1) return found
+  if (sizeof<C>() == 2) return found + (usize(x > load<f64>(thresholds + (found << 3), 8)) << 1)
+  for (let bit = comparisons; bit > 1; bit--) {
     const half = (<usize>1) << (bit - 1)
-    below += usize(x > load<f64>(thresholds + ((below + half - 1) << 3))) << (bit - 1)
+    found += usize(x > load<f64>(thresholds + ((found + half - 1) << 3))) << (bit - 1)
   }
-  return <u64>below
+  return found
+}
+
+/** Bins of eight values in their cells, a byte each; C as in `below`. */
+function binsOfEight<C>(
+  cells: usize,
+  t: usize,
+  c0: v128,
+  c1: v128,
+  c2: v128,
+  c3: v128,
+  x0: v128,
+  x1: v128,
+  x2: v128,
+  x3: v128,
+  comparisons: u32,
+): u64 {
+  const b0 = below<C>(cells, t, i32x4.extract_lane(c0, 0), f64x2.extract_lane(x0, 0), comparisons)
+  const b1 = below<C>(cells, t, i32x4.extract_lane(c0, 2), f64x2.extract_lane(x0, 1), comparisons)
+  const b2 = below<C>(cells, t, i32x4.extract_lane(c1, 0), f64x2.extract_lane(x1, 0), comparisons)
+  const b3 = below<C>(cells, t, i32x4.extract_lane(c1, 2), f64x2.extract_lane(x1, 1), comparisons)
+  const b4 = below<C>(cells, t, i32x4.extract_lane(c2, 0), f64x2.extract_lane(x2, 0), comparisons)
+  const b5 = below<C>(cells, t, i32x4.extract_lane(c2, 2), f64x2.extract_lane(x2, 1), comparisons)
+  const b6 = below<C>(cells, t, i32x4.extract_lane(c3, 0), f64x2.extract_lane(x3, 0), comparisons)
+  const b7 = below<C>(cells, t, i32x4.extract_lane(c3, 2), f64x2.extract_lane(x3, 1), comparisons)
+  const above = packMasks(
+    f64x2.gt(x0, thresholdsOf(t, b0, b1)),
+    f64x2.gt(x1, thresholdsOf(t, b2, b3)),
+    f64x2.gt(x2, thresholdsOf(t, b4, b5)),
+    f64x2.gt(x3, thresholdsOf(t, b6, b7)),
+  )
+  const low = (<u32>b0) | ((<u32>b1) << 8) | ((<u32>b2) << 16) | ((<u32>b3) << 24)
+  const high = (<u32>b4) | ((<u32>b5) << 8) | ((<u32>b6) << 16) | ((<u32>b7) << 24)
+  return (((<u64>high) << 32) | (<u64>low)) + (above & EVERY_BYTE)
+}
+
+function thresholdsOf(thresholds: usize, first: usize, second: usize): v128 {
+  const one = v128.load64_zero(thresholds + (first << 3))
+  return v128.load_lane<f64>(thresholds + (second << 3), one, 1)
+}
+
+/** A byte of ones for each of eight values that is missing. */
+function missingOfEight(missing: u32, x0: v128, x1: v128, x2: v128, x3: v128): u64 {
+  if (missing == MISSING_ZERO) {
+    return packMasks(notAboveZero(x0), notAboveZero(x1), notAboveZero(x2), notAboveZero(x3))
+  }
+  return packMasks(f64x2.ne(x0, x0), f64x2.ne(x1, x1), f64x2.ne(x2, x2), f64x2.ne(x3, x3))
 }
 
 /** All ones where |x| <= ZERO_THRESHOLD or x is NaN. */
@@ -334,11 +363,10 @@ function notAboveZero(x: v128): v128 {
   return v128.not(f64x2.gt(f64x2.abs(x), f64x2.splat(ZERO_THRESHOLD)))
 }
 
-/** Eight lane masks of 64 bits to eight bytes. */
+/** Eight lane masks of 64 bits to eight bytes: halved three times, as -1 and 0 stay themselves. */
 function packMasks(m0: v128, m1: v128, m2: v128, m3: v128): u64 {
-  const words = i16x8.narrow_i32x4_s(
-    v128.shuffle<i32>(m0, m1, 0, 2, 4, 6),
-    v128.shuffle<i32>(m2, m3, 0, 2, 4, 6),
-  )
-  return <u64>i64x2.extract_lane(i8x16.narrow_i16x8_s(words, words), 0)
+  const quarters = i16x8.narrow_i32x4_s(m0, m1)
+  const otherQuarters = i16x8.narrow_i32x4_s(m2, m3)
+  const eighths = i8x16.narrow_i16x8_s(quarters, otherQuarters)
+  return <u64>i64x2.extract_lane(i8x16.narrow_i16x8_s(eighths, eighths), 0)
 }

@@ -19,11 +19,8 @@ import {
   makeProgram,
 } from './scorer/program.ts'
 import { checkHistory, checkReadable, isSame } from './scorer/succession.ts'
-import { warmUp } from './scorer/warm-up.ts'
+import { HOT, warmUp } from './scorer/warm-up.ts'
 import { type Loaded, Swappable, type Version } from './swappable.ts'
-
-/** The machine code is hot from the program before: this finds what cannot run at all. */
-const WARM_TURNS = 10
 
 /** What the host gives new programs to; resolves when every partition is decided by it. */
 export type ProgramUser = { replaceProgram(program: Program): Promise<void> }
@@ -116,7 +113,7 @@ export class ModelHost {
     try {
       rival = modelLoaded(loadArtefact(path), path)
       program = this.program({ rival })
-      warmUp(module, program, WARM_TURNS)
+      warmUp(module, program, HOT)
     } catch (error) {
       log.error({ folder: path }, `challenger refused, nothing changes: ${messageOf(error)}`)
       throw error
@@ -177,7 +174,7 @@ export class ModelHost {
         }
         program = this.program({ parts })
         checkReadable(this.program(), program)
-        warmUp(module, program, WARM_TURNS)
+        warmUp(module, program, HOT)
       } catch (error) {
         this.schemaRefusals++
         log.error({ folder: schemas }, `schemas refused, the old ones go on: ${messageOf(error)}`)
@@ -268,7 +265,7 @@ export class ModelHost {
   private async use(next: Given): Promise<void> {
     const { module, user } = this.options
     const program = this.program(next)
-    warmUp(module, program, WARM_TURNS)
+    warmUp(module, program, HOT)
     await user.replaceProgram(program)
   }
 

@@ -59,8 +59,11 @@ export type ToWorker =
       deadLettersPartitions: number
     }
 
-/** A program that replaces the one in use at the next batch. */
-export type NewProgram = { type: 'program'; number: number; program: Program }
+/**
+ * A program that replaces the one in use at the next batch, as `serialize` of bun:jsc writes it:
+ * once for all threads, and a thread reads only the last of several.
+ */
+export type NewProgram = { type: 'program'; number: number; program: SharedArrayBuffer }
 
 /** The answer to `schemas`, of those that the registry has not; a program brings the others. */
 export type UnknownSchemas = { type: 'unknown-schemas'; unknown: UnknownId[] }

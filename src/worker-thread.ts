@@ -7,7 +7,6 @@ import { SampleRing } from './metrics/samples.ts'
 import type { LoopEnd } from './pipeline/loop.ts'
 import type { UnknownId } from './pipeline/wanted-schemas.ts'
 import type { BatchSpan, FromWorker, NewProgram, ToWorker, UnknownSchemas } from './protocol.ts'
-import type { Program } from './scorer/program.ts'
 
 export type InitMessage = Omit<
   Extract<ToWorker, { type: 'init' }>,
@@ -100,7 +99,7 @@ export class WorkerThread {
   }
 
   /** Has the worker use another program from its next batch on. */
-  replaceProgram(number: number, program: Program): void {
+  replaceProgram(number: number, program: NewProgram['program']): void {
     const message: NewProgram = { type: 'program', number, program }
     this.programs.port1.postMessage(message)
     this.counters.programWanted = number

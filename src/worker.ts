@@ -1,6 +1,7 @@
 // A worker thread: one WebAssembly engine, and one partition at a time. It lives as long as the
 // process; ending a worker under load takes the host down (oven-sh/bun#41022).
 
+import { deserialize } from 'bun:jsc'
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { OperatingError, assert, messageOf } from './errors.ts'
 import { COMMAND_ABANDON, COMMAND_RESTART, Counters } from './metrics/counters.ts'
@@ -118,9 +119,10 @@ function takeReplacement(topic: string, partition: number): Engine | undefined {
     else schemas.learn(message.unknown)
   }
   if (!latest) return undefined
-  engine = makeEngine(latest.program)
+  const program = deserialize(latest.program) as Program
+  engine = makeEngine(program)
   engine.setPartition(topic, partition)
-  if (latest.program.challenger) shared.startChallenger(latest.number)
+  if (program.challenger) shared.startChallenger(latest.number)
   shared.programUsed = latest.number
   return engine
 }

@@ -143,8 +143,9 @@ export class Engine {
     this.faultsAt = arena.take(size.records * 4)
     const uuidsAt = arena.take(size.records * UUID_TEXT_BYTES)
     this.writerOfAt = arena.take(size.records * 4)
-    const outputs = takeOutputs(arena, program, program, size)
-    const challengerOutputs = challenger && takeOutputs(arena, program, challenger, size)
+    const outputs = takeOutputs(arena, program, program, constants, size)
+    const challengerOutputs =
+      challenger && takeOutputs(arena, program, challenger, challengerConstants!, size)
     this.inputAt = arena.take(size.inputBytes + INPUT_PADDING)
     this.marginsAt = outputs.marginsAt
     this.decisionsAt = outputs.decisionsAt

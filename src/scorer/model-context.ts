@@ -80,6 +80,8 @@ export type Constants = {
   imageAt: number
   planAt: number
   planBytes: number
+  /** Of a decision, the same in all of a partition; at most. */
+  decisionBytes: number
   /** Of the attribution image and its reasons' texts; 0 where there is none. */
   attributionAt: number
   textsAt: number[]
@@ -124,17 +126,19 @@ export function takeConstants(arena: Arena, program: Program, model: Model): Con
   const imageAt = arena.take(model.tables.length)
   const plan = longestPlan(program, model)
   const planBytes = plan.length * ENCODE_STEP_BYTES
-  const planAt = arena.take(planBytes + constantBytes(plan))
+  const decisionBytes = constantBytes(plan)
+  const planAt = arena.take(planBytes + decisionBytes)
   const { scoreReasons } = model
   const attributionAt = scoreReasons ? arena.take(scoreReasons.image.length) : 0
   const textsAt = (scoreReasons?.texts ?? []).map((text) => arena.take(text.length))
-  return { contextAt, imageAt, planAt, planBytes, attributionAt, textsAt }
+  return { contextAt, imageAt, planAt, planBytes, decisionBytes, attributionAt, textsAt }
 }
 
 export function takeOutputs(
   arena: Arena,
   program: Program,
   model: Model,
+  constants: Constants,
   { records, inputBytes }: EngineSize,
 ): Outputs {
   const rows = roundedRows(records)
@@ -145,7 +149,7 @@ export function takeOutputs(
   const ofPolicy = program.reasonTexts.reduce((sum, text) => sum + text.length, 0)
   const reasonBytes = ofPolicy + (scoreReasons ? scoreReasonBytes(scoreReasons) : 0)
   const numberBytes = DECISION_NUMBERS_BYTES + UUID_TEXT_BYTES
-  const decisionBytes = constantBytes(longestPlan(program, model)) + reasonBytes + numberBytes
+  const decisionBytes = constants.decisionBytes + reasonBytes + numberBytes
   return {
     // Columns and complements for 128 rows, or what the kernels of one row read.
     binsAt: arena.take(Math.max(BINS_BYTES_MIN, 4 * columns * BLOCK_ROWS)),

@@ -16,6 +16,8 @@ const REASONS_RECORDS = 4
 /** Batches of each kind; a few hundred bring every function to its last tier. */
 const TURNS_MAX = 2000
 const TIME_MAX_MS = 400
+/** Turns that show a module to be hot already. */
+export const HOT = { turns: 10, settled: 3 }
 /** A turn this much slower than the best shows code that is still changing tiers. */
 const SETTLED_RATIO = 1.5
 const SETTLED_TURNS = 100
@@ -23,12 +25,12 @@ const SETTLED_TURNS = 100
 /**
  * Runs blocks and single records through all stages until their times settle.
  *
- * @param turnsMax  bound of the turns; a few are enough for a module that is hot already
+ * @param bounds  of the turns, and how many as fast as the best show that times have settled
  */
 export function warmUp(
   module: WebAssembly.Module,
   program: Program,
-  turnsMax: number = TURNS_MAX,
+  bounds = { turns: TURNS_MAX, settled: SETTLED_TURNS },
 ): void {
   const record = sampleRecord(program.applicationSchema)
   const engine = new Engine(module, program, {
@@ -44,7 +46,7 @@ export function warmUp(
   const startedMs = performance.now()
   let best = Number.POSITIVE_INFINITY
   let settled = 0
-  for (let turn = 0; turn < turnsMax && settled < SETTLED_TURNS; turn++) {
+  for (let turn = 0; turn < bounds.turns && settled < bounds.settled; turn++) {
     const started = Bun.nanoseconds()
     for (const records of [BATCH_RECORDS, 1]) {
       engine.decide(records)

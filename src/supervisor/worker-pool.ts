@@ -1,5 +1,6 @@
 // The worker threads of the process: started when needed, kept for its life, lent to partitions.
 
+import { serialize } from 'bun:jsc'
 import type { SchemaId } from '../avro/schema-id.ts'
 import { messageOf } from '../errors.ts'
 import type { Counters } from '../metrics/counters.ts'
@@ -82,7 +83,8 @@ export class WorkerPool {
     this.program = program
     const number = ++this.programNumber
     if (program.challenger) this.challengerNumber = number
-    for (const thread of this.threads) thread.replaceProgram(number, program)
+    const serialized = serialize(program)
+    for (const thread of this.threads) thread.replaceProgram(number, serialized)
     return number
   }
 
