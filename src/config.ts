@@ -54,7 +54,7 @@ export const SETTINGS = {
     int(1, 60_000),
     100,
     'ms',
-    'longest time from a decision to its commit',
+    'time between two commits, while there are records',
   ),
   'commit.records': setting(
     int(1, 10_000_000),

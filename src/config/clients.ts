@@ -82,6 +82,9 @@ function lingerMs({ settings, producer }: Config): number {
 export function producerProperties(config: Config): Record<string, string> {
   return {
     'linger.ms': String(lingerMs(config)),
+    // A transaction's offsets that meet the markers of the one before are refused, and would wait
+    // for 100 ms; the wait doubles each time.
+    'retry.backoff.ms': '20',
     // How large a record may be is the topic's to say (max.message.bytes), not ours.
     'message.max.bytes': '1000000000',
     'queue.buffering.max.messages': '200000',

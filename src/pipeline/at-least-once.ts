@@ -105,6 +105,8 @@ export class AtLeastOnce implements Delivery {
     return nextOffset
   }
 
+  rest(): void {}
+
   /** What is out cannot be called back: a new producer starts from the committed offset. */
   abort(): void {
     throw new OperatingError('fatal', 'abort', 'at-least-once delivery starts anew')

@@ -44,6 +44,9 @@ export interface Delivery {
    */
   commit(all: boolean): number
 
+  /** After a commit, when no more is at hand: waits for as long as the next record had better. */
+  rest(): void
+
   /** Gives up what was handed over since the last commit. */
   abort(): void
 

@@ -204,10 +204,13 @@ export class PartitionLoop {
       }
     }
     // A full batch has more behind it.
-    if (taken < settings.batchRecords) delivery.push()
+    const hasMore = taken === settings.batchRecords
+    if (!hasMore) delivery.push()
     delivery.poll()
     this.challenger.poll()
-    if (delivery.untilDue(Date.now(), IDLE_WAIT_MS) === 0) this.commit(delivery, false)
+    if (delivery.untilDue(Date.now(), IDLE_WAIT_MS) > 0) return
+    this.commit(delivery, false)
+    if (!hasMore) delivery.rest()
   }
 
   /**

@@ -14,13 +14,18 @@ import type { Outbox } from './outbox.ts'
 const WAIT_SLICE_MS = 1000
 /** Longest wait for a connection before the producer is initialised all the same. */
 const CONNECT_WAIT_MS = 1000
+/** Enough for librdkafka's threads to begin to send what lingers. */
+const FLUSH_START_MS = 1
+/** Within this the broker has written a transaction's markers, mostly. */
+const MARKERS_MS = 5
 
 export class Transaction implements Delivery {
   private readonly outbox: Outbox
   private readonly source: PartitionSource
   private readonly settings: DeliverySettings
   private open = false
-  private openedAtMs = 0
+  /** When the next commit is due; in the past at first, and after a time without records. */
+  private dueAtMs = 0
   private records = 0
   private nextOffset = -1
   /** Up to where an aborted transaction went: that much was due already. */
@@ -60,7 +65,6 @@ export class Transaction implements Delivery {
     if (this.open) return
     this.outbox.producer.beginTransaction()
     this.open = true
-    this.openedAtMs = Date.now()
     this.records = 0
   }
 
@@ -76,13 +80,15 @@ export class Transaction implements Delivery {
     if (!this.open) return idleMs
     if (this.records >= this.settings.commitRecords) return 0
     if (this.dueOffset >= 0 && this.nextOffset >= this.dueOffset) return 0
-    const left = this.openedAtMs + this.settings.commitIntervalMs - nowMs
-    return Math.max(0, Math.min(left, idleMs))
+    return Math.max(0, Math.min(this.dueAtMs - nowMs, idleMs))
   }
 
   commit(): number {
     if (!this.open) return -1
-    const { timeoutMs } = this.settings
+    const { commitIntervalMs, timeoutMs } = this.settings
+    const startedAtMs = Date.now()
+    // What lingers goes beside the offsets, not after them.
+    this.outbox.producer.flush(FLUSH_START_MS)
     using offsets = this.source.list(BigInt(this.nextOffset))
     this.retry(() =>
       this.source.withGroupMetadata((metadata) => {
@@ -98,7 +104,19 @@ export class Transaction implements Delivery {
     this.retry((sliceMs) => this.outbox.producer.commitTransaction(sliceMs))
     this.open = false
     this.dueOffset = -1
+    // From commit to commit, as the commit's own time is a part of what a record waits; but when
+    // that takes long, half of the time is left for gathering.
+    this.dueAtMs = Math.max(startedAtMs + commitIntervalMs, Date.now() + commitIntervalMs / 2)
     return this.nextOffset
+  }
+
+  /**
+   * A record that is handed over before the broker has written the last transaction's markers is
+   * refused (CONCURRENT_TRANSACTIONS), and librdkafka tries again 20 ms later
+   * (rd_kafka_txn_handle_AddPartitionsToTxn): longer than short transactions last.
+   */
+  rest(): void {
+    Bun.sleepSync(Math.min(MARKERS_MS, this.settings.commitIntervalMs / 4))
   }
 
   abort(): void {
