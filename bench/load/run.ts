@@ -11,7 +11,7 @@ import type { SenderResult } from './sender.ts'
 
 /** From telling the processes to the first application. */
 const LEAD_MS = 200
-const WARM_UP_SECONDS = 5
+const WARM_UP_SECONDS = 15
 const RUN_MS_MAX = 300_000
 
 type LoadResult = ReaderResult & { sender: SenderResult }
@@ -56,9 +56,11 @@ export class LoadRuns {
     }
   }
 
-  /** A run whose figures nobody sees: the broker is warm afterwards, its code compiled. */
+  /** Runs whose figures nobody sees: the broker's code is compiled afterwards, of transactions too. */
   async warmUp(rate: number): Promise<void> {
-    await this.throughRelay({ rate, count: rate * WARM_UP_SECONDS, warmUpMs: 0 })
+    const load: Load = { rate, count: rate * WARM_UP_SECONDS, warmUpMs: 0 }
+    await this.throughRelay(load)
+    await this.throughWorker(load, 'warm-up', { 'commit.interval.ms': 20 })
   }
 
   /** Through the relay, which decides nothing. */
