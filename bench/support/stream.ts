@@ -62,6 +62,14 @@ export class Stream implements Disposable {
     return this.lastAtMs.map((atMs, p) => Math.max(this.longestMs[p]!, nowMs - atMs))
   }
 
+  /** The same while an action lasts, and what that comes to. */
+  async during<T>(action: () => Promise<T>): Promise<{ longest: number[]; result: T }> {
+    let isOver = false
+    const acting = action().finally(() => (isOver = true))
+    const longest = await this.watch(() => isOver)
+    return { longest, result: await acting }
+  }
+
   flush(): void {
     check(this.producer.flush(60_000), 'all applications are delivered')
   }
