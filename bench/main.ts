@@ -1,7 +1,7 @@
 // `bun bench [NAME …]`: runs the benches, each in a fresh process, holds their figures against the
 // budgets in budgets.toml, and prints a table. Exit code 1 when a budget is broken or an answer is
 // wrong. With --compare the figures of another revision are beside them instead, with --profile it
-// is told where the time goes. `saturation`, `account` and `scale` are by name only.
+// is told where the time goes. `saturation`, `account`, `scale` and `score-model` are by name only.
 
 import { Command } from 'commander'
 import { wholeNumber } from '../src/cli/numbers.ts'
@@ -15,6 +15,7 @@ import { type Limit, judge, readBudgets } from './budgets.ts'
 import { compareWith } from './compare.ts'
 import { saturation } from './saturation.ts'
 import { scale } from './scale.ts'
+import { scoreModels } from './score-model.ts'
 import { profile } from './profile.ts'
 import { type Report, printReport } from './report.ts'
 
@@ -36,7 +37,10 @@ const LONG = new Map<string, (options: Options) => Promise<number>>(
 
 const command = new Command('bench')
   .description('run the benches and hold them against their budgets')
-  .argument('[names...]', 'which ones, all without; or account, saturation, scale [axes...]')
+  .argument(
+    '[names...]',
+    'which ones, all without; or account, saturation, scale [axes...], score-model models...',
+  )
   .option('--json', 'print one JSON object', false)
   .option('--size <size>', 'large for figures, small to see that they run', 'large')
   .option('--compare <ref>', 'beside the benches of another revision, in turns')
@@ -57,6 +61,7 @@ async function main(given: readonly string[], options: Options): Promise<number>
     throw usageError('size', `--size is large or small, not ${String(options.size)}`)
   }
   if (given[0] === 'scale') return (await scale(given.slice(1), options), 0)
+  if (given[0] === 'score-model') return (scoreModels(given.slice(1), options), 0)
   const long = given.length === 1 ? LONG.get(given[0]!) : undefined
   if (long) return long(options)
   const names = chosen(given)

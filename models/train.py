@@ -2,6 +2,8 @@
 
     python models/train.py --data loans.csv                        writes models/default
     python models/train.py --data loans.csv --bench bench/model    writes bench/model
+    python models/train.py --data loans.csv --bench FOLDER --trees 100 --leaves 15
+                                                                   another size to be measured
 
 The model predicts the log-odds of default from the 22 numeric fields of the application's
 schema, in the schema's order. The region, the interest rate and the instalment are never read
@@ -938,13 +940,14 @@ def train_default(loans: Loans, folder: Path) -> None:
     snapshot.write(loans, booster, folder)
 
 
-def train_bench(loans: Loans, folder: Path) -> None:
+def train_bench(loans: Loans, folder: Path, trees: int, leaves: int) -> None:
     """The benchmarks' model: a common size, to be measured and not to be shipped."""
-    booster = fit(loans.features, loans.defaults, BENCH_PARAMETERS, BENCH_TREES)
+    parameters = BENCH_PARAMETERS | {"num_leaves": leaves}
+    booster = fit(loans.features, loans.defaults, parameters, trees)
     note("figures out of fold")
-    result = out_of_fold(loans, BENCH_PARAMETERS, BENCH_TREES, repeats=1)
+    result = out_of_fold(loans, parameters, trees, repeats=1)
     figures = {"auc_out_of_fold": spread(result.aucs)}
-    write_model(folder, "bench-200x31", booster, loans, BENCH_PARAMETERS, figures)
+    write_model(folder, f"bench-{trees}x{leaves}", booster, loans, parameters, figures)
 
 
 def main() -> None:
@@ -957,10 +960,14 @@ def main() -> None:
     parser.add_argument(
         "--bench", type=Path, metavar="FOLDER", help="train the benchmarks' model into FOLDER"
     )
+    parser.add_argument("--trees", type=int, default=BENCH_TREES, help="with --bench")
+    parser.add_argument(
+        "--leaves", type=int, default=BENCH_PARAMETERS["num_leaves"], help="of a tree, with --bench"
+    )
     arguments = parser.parse_args()
     loans = read_loans(arguments.data)
     if arguments.bench is not None:
-        train_bench(loans, arguments.bench)
+        train_bench(loans, arguments.bench, arguments.trees, arguments.leaves)
     else:
         train_default(loans, arguments.out)
 

@@ -70,6 +70,17 @@ test.skipIf(unavailable !== undefined)(scaleTest, async () => {
   expect(shape).toEqual([['processes', [1, 2]]])
 })
 
+test('any model of the application is timed, and a file that is none is refused', () => {
+  const run = (path: string) => {
+    const args = [process.execPath, 'bench/main.ts', 'score-model', path, '--size', 'small']
+    return Bun.spawnSync(args, { cwd: ROOT })
+  }
+  const { exitCode, stdout } = run('models/default')
+  expect(exitCode).toBe(0)
+  expect(stdout.toString()).toMatch(/default +\d\.\d{3}/)
+  expect(run('models/nowhere').exitCode).toBe(2)
+})
+
 test('an unknown axis of scale is refused with the nearest name', () => {
   const args = [process.execPath, 'bench/main.ts', 'scale', 'partition']
   const { exitCode, stderr } = Bun.spawnSync(args, { cwd: ROOT })
