@@ -72,8 +72,7 @@ async function measureAxis(axis: Axis, size: Size) {
     const points: Measured[] = []
     const due: Point[] = axis.points(folder)
     // A broker's first seconds cost more: its code is compiled meanwhile.
-    const { x: _, series: __, ...first } = due[0]!
-    for (let i = 0; size === 'large' && i < WARM_UPS; i++) await runs.measure(first)
+    for (let i = 0; size === 'large' && i < WARM_UPS; i++) await runs.measure(due[0]!)
     for (const { x, series, ...way } of size === 'small' ? due.slice(0, SMALL_POINTS) : due) {
       const costs: Cost[] = []
       for (let i = 0; i < RUNS[size]; i++) costs.push(await runs.measure(way))

@@ -87,7 +87,9 @@ export class Membership {
   /** What follows a rebalance need not wait for the seconds that librdkafka would wait. */
   private goOn(): void {
     this.consumer.wakeFetchers(this.all())
-    this.context.topics.hastenJoining()
+    // librdkafka does not join again within a second of joining, and the whole group waits, unless
+    // it has learned of new metadata (rd_kafka_parse_Metadata).
+    this.context.topics.refreshLeaders()
   }
 
   /** Waits for the workers; one that cannot finish in time gives up, the next owner reads again. */

@@ -118,15 +118,6 @@ export class Topics {
     }
   }
 
-  /**
-   * Lets the member take part in the next rebalance at once: librdkafka does not join again within
-   * a second of joining, and the whole group waits, unless it has learned of new metadata
-   * (rd_kafka_parse_Metadata).
-   */
-  hastenJoining(): void {
-    this.refreshLeaders()
-  }
-
   /** Has librdkafka ask who leads what; its answer is not waited for. */
   refreshLeaders(): void {
     try {

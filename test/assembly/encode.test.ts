@@ -253,9 +253,7 @@ describe.each(['models/default', 'bench/model'] as const)('decisions of %s', (mo
             engine.setFirstOffset(BigInt(from))
             engine.decide(batch.length)
             for (const { payload, key } of messagesOf(engine)) {
-              payloads.push(
-                `${Buffer.from(key).toString('hex')}=${Buffer.from(payload).toString('hex')}`,
-              )
+              payloads.push(`${key.toHex()}=${payload.toHex()}`)
             }
             from += batch.length
           }
@@ -571,7 +569,7 @@ test('the hashes are those of the artefact and of the policy', () => {
   const policy = policyOf({})
   const [decision] = decideMargins(handEngine({ policy }), [0])
   expect(decision).toMatchObject({
-    model: Buffer.from(artefactOf(NO_FOREST).modelHash).toString('hex'),
-    policy: Buffer.from(policy.hash).toString('hex'),
+    model: artefactOf(NO_FOREST).modelHash.toHex(),
+    policy: policy.hash.toHex(),
   })
 })

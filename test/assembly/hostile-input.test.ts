@@ -63,10 +63,6 @@ const WITH_FIELD: ReadonlySet<number> = new Set([
   STATUS_TOO_DEEP,
 ])
 
-function hexOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
-}
-
 /** Decodes all records, batch by batch, and holds each against the reference. */
 function expectReference(
   engine: Engine,
@@ -84,12 +80,12 @@ function expectReference(
       seen.set(code, (seen.get(code) ?? 0) + 1)
       const byte = code === STATUS_OK ? 0 : faultOf(engine, i)
       if (code !== expected.code || field !== expected.field || byte !== expected.byte) {
-        const what = `${hexOf(record)}: status ${code} at "${field}", byte ${byte}`
+        const what = `${record.toHex()}: status ${code} at "${field}", byte ${byte}`
         const due = `${expected.code} at "${expected.field}", byte ${expected.byte}`
         throw new Error(`${what}, the reference says ${due}`)
       }
       if (code !== STATUS_OK) continue
-      expect(hexOf(idOf(engine, i))).toBe(hexOf(expected.id))
+      expect(idOf(engine, i).toHex()).toBe(expected.id.toHex())
       const row = rowOf(engine, i)
       expect(sameRow(row, expected.row) ? expected.row : row).toEqual(expected.row)
     }
@@ -241,7 +237,7 @@ describe('random schemas, damaged records', () => {
         decode(mixed, batch)
         for (const [i, place] of places.entries()) {
           expect(statusOf(mixed, place).code).toBe(STATUS_OK)
-          expect(hexOf(idOf(mixed, place))).toBe(hexOf(idOf(alone, i)))
+          expect(idOf(mixed, place).toHex()).toBe(idOf(alone, i).toHex())
           expect(sameRow(rowOf(mixed, place), rowOf(alone, i))).toBeTrue()
         }
       }),
@@ -687,7 +683,7 @@ describe('what avsc would take', () => {
             theirs = undefined
           }
           const { code } = statuses[i]!
-          const why = `${hexOf(record)}: status ${code}, avsc ${theirs ? 'reads' : 'refuses'} it`
+          const why = `${record.toHex()}: status ${code}, avsc ${theirs ? 'reads' : 'refuses'} it`
           if (code !== STATUS_OK) expect(!theirs || STRICTER.has(code) ? '' : why).toBe('')
           else if (!theirs) expect(why).toBe('')
           else {

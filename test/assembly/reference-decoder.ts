@@ -135,7 +135,7 @@ function fieldAt(schema: Schema, path: string): Field {
 
 function idOf(bytes: Uint8Array, field: string, value: Value, at: number): Uint8Array {
   if (value instanceof Uint8Array && value.length === 16) {
-    const hex = Buffer.from(value).toString('hex')
+    const hex = value.toHex()
     return Buffer.from(hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'))
   }
   const id = new ByteReader(bytes, at).sized(field)

@@ -68,7 +68,7 @@ function expectReference(
     const expected = referenceDecode(records[i]!, versions, asked)
     const isFault = code !== STATUS_OK
     const actual = { code, byte: isFault ? faultOf(engine, i) : 0 }
-    const hex = Buffer.from(records[i]!).toString('hex')
+    const hex = records[i]!.toHex()
     const what = `${hex} of ${JSON.stringify(versions.map(({ json }) => json))}`
     const isRight = actual.code === expected.code && actual.byte === expected.byte
     if (!isRight) {

@@ -24,7 +24,7 @@ const VARINTS: [value: number | bigint, hex: string][] = [
 ]
 
 function hex(writer: ByteWriter): string {
-  return Buffer.from(writer.take()).toString('hex')
+  return writer.take().toHex()
 }
 
 test.each(VARINTS)('the long %p is %s', (value, bytes) => {

@@ -47,7 +47,7 @@ function written(
       (bytes) => bytes !== undefined,
     )
     if (records.length === 0) return []
-    return [{ ...pair, records: change(records).map((it) => Buffer.from(it).toString('hex')) }]
+    return [{ ...pair, records: change(records).map((it) => it.toHex()) }]
   })
 }
 

@@ -44,8 +44,6 @@ describe.skipIf(unavailable !== undefined)(`on a real broker and registry${skipp
     await Promise.all([cluster.stop(), registry.stop()])
   })
 
-  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
-
   test('a registry that is down in mid-stream, and a kill meanwhile, lose and double nothing', async () => {
     for (const topic of Object.values(TOPICS)) {
       await cluster.createTopic(topic, { partitions: PARTITIONS })
@@ -93,8 +91,8 @@ describe.skipIf(unavailable !== undefined)(`on a real broker and registry${skipp
     const decisions = readTopic(bootstrapServers, TOPICS.decisions, PARTITIONS)
     const expected = expectedOutcomes(inputs, TOPICS.applications)
     for (const [partition, outcomes] of expected.entries()) {
-      const actual = decisions[partition]!.map(({ value }) => hex(value!))
-      const due = outcomes.map((outcome) => ('decision' in outcome ? hex(outcome.decision) : ''))
+      const actual = decisions[partition]!.map(({ value }) => value!.toHex())
+      const due = outcomes.map((outcome) => ('decision' in outcome ? outcome.decision.toHex() : ''))
       const different = due.findIndex((text, i) => text !== actual[i])
       expect([actual.length, different]).toEqual([due.length, -1])
     }

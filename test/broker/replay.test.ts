@@ -57,7 +57,7 @@ describe.skipIf(unavailable !== undefined)(
 
     const decisionsOf = (topic: string) =>
       readTopic(cluster.bootstrapServers, topic, PARTITIONS).map((records) =>
-        records.map(({ value }) => Buffer.from(value!).toString('hex')),
+        records.map(({ value }) => value!.toHex()),
       )
 
     const groups = async () => {
@@ -99,7 +99,7 @@ describe.skipIf(unavailable !== undefined)(
       expect([code, err.split('\n').length > 0]).toEqual([0, true])
       const { records } = await readContainerRecords(file)
       const again: string[] = []
-      for await (const record of records) again.push(Buffer.from(record).toString('hex'))
+      for await (const record of records) again.push(record.toHex())
       const firstHalf = decisionsOf('out').map((all, partition) => {
         const due = expectedOutcomes(inputs.slice(0, HALF), 'in')[partition]!
         return all.slice(0, due.filter((outcome) => 'decision' in outcome).length)
@@ -127,9 +127,7 @@ describe.skipIf(unavailable !== undefined)(
           [500, 600],
         ][partition] as [number, number]
         const part = outcomes.slice(from, until)
-        return part.flatMap((o) =>
-          'decision' in o ? [Buffer.from(o.decision).toString('hex')] : [],
-        )
+        return part.flatMap((o) => ('decision' in o ? [o.decision.toHex()] : []))
       })
       expect(decisionsOf('rehearsal')).toEqual(due)
     })
@@ -168,7 +166,7 @@ describe.skipIf(unavailable !== undefined)(
     test('a model that is not at hand is named, with where it was looked for', async () => {
       const { code, err } = await replay(['--verify'])
       expect(code).toBe(2)
-      const hash = Buffer.from(defaultProgram(OTHER_MODEL_FOLDER).modelHash).toString('hex')
+      const hash = defaultProgram(OTHER_MODEL_FOLDER).modelHash.toHex()
       expect(err).toContain(`names model ${hash}, and none of `)
     })
 

@@ -75,10 +75,9 @@ describe('prints', () => {
   })
 
   test('lines of hexadecimal, each by itself', async () => {
-    const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
     const lines = [
-      hex(BODIES[1]!),
-      `${hex(BODIES[1]!)}00`,
+      BODIES[1]!.toHex(),
+      `${BODIES[1]!.toHex()}00`,
       '0206',
       '80808080808080808080',
       '020003',

@@ -146,9 +146,7 @@ describe.skipIf(reason !== undefined)(`with a registry${reason ? ` (${reason})` 
     const all = await cli([...decode, '--input', input])
     expect([all.code, all.out]).toEqual([0, '{"x":1}\n{"x":0.5}\n{"x":1}\n'])
     const unknown = registryHeader(4711)
-    const lines = [first, unknown, second, Buffer.from('01')].map((bytes) =>
-      Buffer.from(bytes).toString('hex'),
-    )
+    const lines = [first, unknown, second, Buffer.from('01')].map((bytes) => bytes.toHex())
     const byLine = await cli([...decode, '--hex', '--input', '-'], {}, lines.join('\n'))
     expect(byLine.out).toBe(
       '{"x":1}\n{"error":"unknown-schema","byte":1}\n{"x":0.5}\n{"error":"unknown-framing","byte":0}\n',

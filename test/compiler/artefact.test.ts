@@ -83,7 +83,7 @@ describe('a build', () => {
       compiler: { version: packageJson.version, layout: IMAGE_VERSION_VALUE },
       tables: { file: 'tables.bin', bytes: tables.length, sha256: sha256Hex(tables) },
     })
-    expect(Buffer.from(modelHash).toString('hex')).toBe(manifest.model)
+    expect(modelHash.toHex()).toBe(manifest.model)
     expect(manifest.features.length).toBe(22)
     expect(built.parity.probes).toBeGreaterThan(700)
     expect(built.parity.leavesReached).toBe(500)
@@ -120,7 +120,7 @@ describe('a build', () => {
     const { manifest, tables, modelHash } = buildModel(path, wasmModule).artefact
     const hash = sha256Hex(readFileSync(path))
     expect(manifest).toMatchObject({ name: 'model', model: hash })
-    expect(Buffer.from(modelHash).toString('hex')).toBe(hash)
+    expect(modelHash.toHex()).toBe(hash)
     expect(manifest.features.every(({ name, field }) => name === field)).toBeTrue()
     expect(tables.subarray(IMAGE_HEADER_BYTES)).toEqual(
       built.artefact.tables.subarray(IMAGE_HEADER_BYTES),

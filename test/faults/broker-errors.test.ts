@@ -89,9 +89,8 @@ function start(cluster: MockCluster): WorkerProcess {
 function expectNothingLost(cluster: MockCluster, inputs: readonly Input[]): void {
   const read = readTopic(cluster.bootstrapServers, TOPICS.decisions, PARTITIONS)
   for (const [partition, outcomes] of expectedOutcomes(inputs, TOPICS.applications).entries()) {
-    const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
-    const there = new Set(read[partition]!.map(({ value }) => hex(value!)))
-    const due = outcomes.flatMap((o) => ('decision' in o ? [hex(o.decision)] : []))
+    const there = new Set(read[partition]!.map(({ value }) => value!.toHex()))
+    const due = outcomes.flatMap((o) => ('decision' in o ? [o.decision.toHex()] : []))
     expect(due.filter((bytes) => !there.has(bytes)).length).toBe(0)
     // And nothing else: no byte differs from what the program decides without Kafka.
     expect(there.size).toBe(due.length)

@@ -4,35 +4,20 @@
 import { beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { BUILD } from '../../src/paths.ts'
 import { libraryPath, openLibrary } from '../../src/rdkafka/library.ts'
-import { MockCluster } from '../../src/rdkafka/mock-cluster.ts'
-import { TOPICS, makeInputs, send } from '../support/applications.ts'
+import type { MockCluster } from '../../src/rdkafka/mock-cluster.ts'
+import { makeInputs, send } from '../support/applications.ts'
+import { OTHER_BROKER, twoBrokers } from '../support/two-brokers.ts'
 import { WorkerProcess } from '../support/worker-process.ts'
 
 setDefaultTimeout(90_000)
 
 const PARTITIONS = 2
-const COORDINATOR = 2
 // Kafka's error code (kafka.apache.org, protocol guide).
 const FENCED_INSTANCE_ID = 82
 
 beforeAll(() => {
   openLibrary(libraryPath(BUILD))
 })
-
-/** All is with broker 1 but the group. */
-function makeCluster(): MockCluster {
-  const cluster = new MockCluster(2)
-  for (const topic of Object.values(TOPICS)) {
-    cluster.createTopic(topic, PARTITIONS)
-    for (let p = 0; p < PARTITIONS; p++) cluster.setLeader(topic, p, 1)
-  }
-  cluster.setCoordinator('group', 'loanstream', COORDINATOR)
-  for (let p = 0; p < PARTITIONS; p++) {
-    const id = `loanstream-loanstream-${TOPICS.applications}-${p}`
-    cluster.setCoordinator('transaction', id, 1)
-  }
-  return cluster
-}
 
 function start(cluster: MockCluster): WorkerProcess {
   return new WorkerProcess({
@@ -45,12 +30,12 @@ function start(cluster: MockCluster): WorkerProcess {
 }
 
 test('a commit that hangs as the coordinator is away does not keep a stop from its end', async () => {
-  using cluster = makeCluster()
+  using cluster = twoBrokers('group', PARTITIONS)
   await using worker = start(cluster)
   send(cluster.bootstrapServers, makeInputs(100, PARTITIONS))
   await worker.reaches('loan_records_total', 100)
   await worker.caughtUp(PARTITIONS)
-  cluster.setBrokerDown(COORDINATOR)
+  cluster.setBrokerDown(OTHER_BROKER)
   send(cluster.bootstrapServers, makeInputs(50, 1))
   await worker.until(
     async () => (await worker.health()).partitions.some(({ stage }) => stage === 'commit'),
@@ -64,7 +49,7 @@ test('a commit that hangs as the coordinator is away does not keep a stop from i
   ])
   expect(worker.log).toContain('all partitions were let go, the process ends')
 
-  cluster.setBrokerUp(COORDINATOR)
+  cluster.setBrokerUp(OTHER_BROKER)
   await using next = start(cluster)
   await next.reaches('loan_records_total', 50)
   await next.caughtUp(PARTITIONS)
@@ -72,7 +57,7 @@ test('a commit that hangs as the coordinator is away does not keep a stop from i
 })
 
 test('a static member whose place is taken says so and ends', async () => {
-  using cluster = makeCluster()
+  using cluster = twoBrokers('group', PARTITIONS)
   await using worker = start(cluster)
   await worker.ready()
   cluster.pushErrors('Heartbeat', [FENCED_INSTANCE_ID])

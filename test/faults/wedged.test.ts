@@ -4,35 +4,19 @@
 import { beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { BUILD } from '../../src/paths.ts'
 import { libraryPath, openLibrary } from '../../src/rdkafka/library.ts'
-import { MockCluster } from '../../src/rdkafka/mock-cluster.ts'
-import { TOPICS, makeInputs, send } from '../support/applications.ts'
+import type { MockCluster } from '../../src/rdkafka/mock-cluster.ts'
+import { makeInputs, send } from '../support/applications.ts'
+import { OTHER_BROKER, twoBrokers } from '../support/two-brokers.ts'
 import { WorkerProcess } from '../support/worker-process.ts'
 
 setDefaultTimeout(120_000)
 
 const PARTITIONS = 2
-const HANGING = 2
 const HANG_MS = 600_000
 
 beforeAll(() => {
   openLibrary(libraryPath(BUILD))
 })
-
-/** All is with broker 1 but the decisions of partition 0, or the group. */
-function makeCluster(elsewhere: 'decisions' | 'group' = 'decisions'): MockCluster {
-  const cluster = new MockCluster(2)
-  for (const topic of Object.values(TOPICS)) {
-    cluster.createTopic(topic, PARTITIONS)
-    for (let p = 0; p < PARTITIONS; p++) cluster.setLeader(topic, p, 1)
-  }
-  if (elsewhere === 'decisions') cluster.setLeader(TOPICS.decisions, 0, HANGING)
-  cluster.setCoordinator('group', 'loanstream', elsewhere === 'group' ? HANGING : 1)
-  for (let p = 0; p < PARTITIONS; p++) {
-    const id = `loanstream-loanstream-${TOPICS.applications}-${p}`
-    cluster.setCoordinator('transaction', id, 1)
-  }
-  return cluster
-}
 
 function start(cluster: MockCluster): WorkerProcess {
   return new WorkerProcess({
@@ -48,11 +32,11 @@ function start(cluster: MockCluster): WorkerProcess {
 }
 
 test('a wedged partition is begun anew, named with its stage, and the others are left alone', async () => {
-  using cluster = makeCluster()
+  using cluster = twoBrokers('decisions', PARTITIONS)
   await using worker = start(cluster)
   send(cluster.bootstrapServers, makeInputs(100, PARTITIONS))
   await worker.reaches('loan_records_total', 100)
-  cluster.setBrokerLatency(HANGING, HANG_MS)
+  cluster.setBrokerLatency(OTHER_BROKER, HANG_MS)
   const others = makeInputs(200, 1).map((input) => ({ ...input, partition: 1 }))
   send(cluster.bootstrapServers, [...makeInputs(50, 1), ...others])
   await worker.reaches('loan_records_total', 300)
@@ -63,18 +47,18 @@ test('a wedged partition is begun anew, named with its stage, and the others are
     expect(JSON.parse(line)).toMatchObject({ level: 'error', partition: 0, stage: 'commit' })
   }
   await worker.logged(`"restarts":1,"msg":"the partition's worker: no progress"`)
-  cluster.setBrokerLatency(HANGING, 0)
+  cluster.setBrokerLatency(OTHER_BROKER, 0)
   await worker.reaches('loan_records_total', 350)
   await worker.caughtUp(PARTITIONS)
   expect(await worker.stop()).toBe(0)
 })
 
 test('a partition that stays wedged ends the process, so that its supervisor acts', async () => {
-  using cluster = makeCluster()
+  using cluster = twoBrokers('decisions', PARTITIONS)
   await using worker = start(cluster)
   send(cluster.bootstrapServers, makeInputs(100, PARTITIONS))
   await worker.reaches('loan_records_total', 100)
-  cluster.setBrokerLatency(HANGING, HANG_MS)
+  cluster.setBrokerLatency(OTHER_BROKER, HANG_MS)
   send(cluster.bootstrapServers, makeInputs(50, 1))
   expect(await worker.exit(90_000)).toBe(1)
   expect(worker.log).toContain('partition 0 of loan_applications cannot be served: no progress')
@@ -83,15 +67,15 @@ test('a partition that stays wedged ends the process, so that its supervisor act
 })
 
 test('a worker that hangs in librdkafka is left behind, and another takes over', async () => {
-  using cluster = makeCluster('group')
+  using cluster = twoBrokers('group', PARTITIONS)
   await using worker = start(cluster)
   send(cluster.bootstrapServers, makeInputs(100, PARTITIONS))
   await worker.reaches('loan_records_total', 100)
   // Sending offsets to a transaction has no end while the group's coordinator is away.
-  cluster.setBrokerDown(HANGING)
+  cluster.setBrokerDown(OTHER_BROKER)
   send(cluster.bootstrapServers, makeInputs(50, 1))
   await worker.logged('the worker hangs: another one takes over', 60_000)
-  cluster.setBrokerUp(HANGING)
+  cluster.setBrokerUp(OTHER_BROKER)
   await worker.reaches('loan_records_total', 150, 60_000)
   await worker.caughtUp(PARTITIONS)
   expect(await worker.stop()).toBe(0)

@@ -85,10 +85,7 @@ test('a folder is changed to, and back', async () => {
   expect(host.model.version.path).toBe(OTHER_MODEL_FOLDER)
   expect((await call('POST', '/rollback')).status).toBe(200)
   expect(host.model.version.hash).toBe(first.hash)
-  expect(used.map((program) => Buffer.from(program.modelHash).toString('hex'))).toEqual([
-    body.model.hash,
-    first.hash,
-  ])
+  expect(used.map((program) => program.modelHash.toHex())).toEqual([body.model.hash, first.hash])
   expect(host.model.swaps).toBe(2)
 })
 
@@ -154,10 +151,7 @@ test('a policy is changed to, and back; one that cannot be used is refused with 
   }
   expect(body.policy.hash).toBe(sha256Hex(readFileSync(path)))
   expect((await policy('POST', '/rollback')).status).toBe(200)
-  expect(used.map((program) => Buffer.from(program.policyHash).toString('hex'))).toEqual([
-    body.policy.hash,
-    first.hash,
-  ])
+  expect(used.map((program) => program.policyHash.toHex())).toEqual([body.policy.hash, first.hash])
   expect([host.policy.swaps, host.model.swaps]).toEqual([2, 0])
 })
 
@@ -175,7 +169,7 @@ test('what was changed to by request is not loaded again by the watch, so a roll
 })
 
 describe('a challenger', () => {
-  const hashOf = (hash: Uint8Array | undefined) => hash && Buffer.from(hash).toString('hex')
+  const hashOf = (hash: Uint8Array | undefined) => hash && hash.toHex()
 
   test('is set, told with its counts, and ended; the champion is the same all the time', async () => {
     const { host, used, counters, challenge } = setUp()

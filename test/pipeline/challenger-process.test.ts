@@ -94,7 +94,7 @@ describe.each(['exactly-once', 'at-least-once'])('delivery %s', (delivery) => {
     expect([decided, pairs, body.decisions]).toEqual([due, due, due])
     expect([body.errors, body.dropped]).toEqual([0, 0])
     const { hash } = body.challenger!
-    expect(hash).toBe(Buffer.from(defaultProgram(OTHER_MODEL_FOLDER).modelHash).toString('hex'))
+    expect(hash).toBe(defaultProgram(OTHER_MODEL_FOLDER).modelHash.toHex())
     expect(health.challenger).toMatchObject({ hash, workers_off: 0 })
     expect(body.pairs).toEqual(pairsOf(inputs))
   })
@@ -226,14 +226,13 @@ describe('while applications stream', () => {
       TOPICS.applications,
       defaultProgram(OTHER_MODEL_FOLDER),
     )
-    const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
     const seen = readChallenger(cluster)
     // On and off fell between the first and the last.
     expect(seen.flat().length).toBeGreaterThan(0)
     expect(seen.flat().length).toBeLessThan(inputs.length)
     for (const [partition, records] of seen.entries()) {
-      const all = outcomes[partition]!.flatMap((o) => ('decision' in o ? [hex(o.decision)] : []))
-      const actual = records.map(({ value }) => hex(value!))
+      const all = outcomes[partition]!.flatMap((o) => ('decision' in o ? [o.decision.toHex()] : []))
+      const actual = records.map(({ value }) => value!.toHex())
       // One stretch of what it would have decided, from somewhere to somewhere.
       const from = actual.length === 0 ? 0 : all.indexOf(actual[0]!)
       expect(actual).toEqual(all.slice(from, from + actual.length))

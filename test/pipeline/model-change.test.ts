@@ -90,12 +90,12 @@ function expectOldThenNew(
       const files = { schemas: fromRoot('schemas'), ...maker }
       const decider = new Decider(module, loadProgram(files), TOPICS.applications, partition)
       return decider.decide(values, 0n).map((outcome) => {
-        return 'decision' in outcome ? Buffer.from(outcome.decision).toString('hex') : ''
+        return 'decision' in outcome ? outcome.decision.toHex() : ''
       })
     })
     expect(records.length).toBe(values.length)
     const made = records.map((record, i) => {
-      const bytes = Buffer.from(record.value!).toString('hex')
+      const bytes = record.value!.toHex()
       return byMaker.findIndex((expected) => expected[i] === bytes)
     })
     expect(made).toEqual(made.toSorted((a, b) => a - b))

@@ -68,18 +68,14 @@ function command(
 /** By partition the decisions' bytes, as hexadecimal text. */
 function decisionsOf(cluster: MockCluster): string[][] {
   const read = readTopic(cluster.bootstrapServers, TOPICS.decisions, PARTITIONS)
-  return read.map((records) => records.map(({ value }) => hex(value!)))
+  return read.map((records) => records.map(({ value }) => value!.toHex()))
 }
 
 /** What decisions the same applications get as single objects. */
 function expectedDecisions(inputs: readonly Input[]): string[][] {
   return expectedOutcomes(inputs, TOPICS.applications).map((outcomes) =>
-    outcomes.flatMap((outcome) => ('decision' in outcome ? [hex(outcome.decision)] : [])),
+    outcomes.flatMap((outcome) => ('decision' in outcome ? [outcome.decision.toHex()] : [])),
   )
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
 }
 
 function deadLetters(cluster: MockCluster) {
@@ -388,7 +384,7 @@ describe.skipIf(reason !== undefined)(`with a registry${reason ? ` (${reason})` 
       await worker.reaches('loan_decisions_total', 10)
       expect(await worker.stop()).toBe(0)
       const decisionId = await client.idOf(SUBJECT, decisionSchema.json)
-      const start = hex(registryHeader(decisionId!))
+      const start = registryHeader(decisionId!).toHex()
       const expected = expectedDecisions(inputs)[0]!.map((text) => start + text.slice(20))
       expect(decisionsOf(cluster)[0]!).toEqual(expected)
       const own = {

@@ -87,8 +87,6 @@ const sendAll = (cluster: MockCluster, values: readonly Uint8Array[]) =>
     values.map((value) => ({ partition: 0, key: Buffer.from('k'), value })),
   )
 
-const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
-
 test('a version that is dropped in is read without a restart, beside the older one', async () => {
   using folder = new Folder()
   const { cluster, worker } = setUp(folder, { 'schemas.watch.interval.ms': 50 })
@@ -109,8 +107,8 @@ test('a version that is dropped in is read without a restart, beside the older o
   const decider = new Decider(loadModule(MODULE_PATH), folder.program(), TOPICS.applications, 0)
   const expected = decider.decide([...old, ...mixed], 0n)
   const [decisions] = readTopic(cluster.bootstrapServers, TOPICS.decisions, 1)
-  expect(decisions!.map(({ value }) => hex(value!))).toEqual(
-    expected.map((outcome) => ('decision' in outcome ? hex(outcome.decision) : '')),
+  expect(decisions!.map(({ value }) => value!.toHex())).toEqual(
+    expected.map((outcome) => ('decision' in outcome ? outcome.decision.toHex() : '')),
   )
 })
 
@@ -172,8 +170,8 @@ test('SIGHUP looks at once; a type that others share, and the decision, change t
   expect(await worker.stop()).toBe(0)
   const decider = new Decider(loadModule(MODULE_PATH), folder.program(), TOPICS.applications, 0)
   const [decisions] = readTopic(cluster.bootstrapServers, TOPICS.decisions, 1)
-  expect(decisions!.map(({ value }) => hex(value!))).toEqual(
-    decider.decide(records, 0n).map((it) => ('decision' in it ? hex(it.decision) : '')),
+  expect(decisions!.map(({ value }) => value!.toHex())).toEqual(
+    decider.decide(records, 0n).map((it) => ('decision' in it ? it.decision.toHex() : '')),
   )
 })
 
@@ -194,7 +192,7 @@ test('records without framing are of the schema that is set, and resolved like a
   expect(await worker.stop()).toBe(0)
   const decider = new Decider(loadModule(MODULE_PATH), folder.program(), TOPICS.applications, 0)
   const [decisions] = readTopic(cluster.bootstrapServers, TOPICS.decisions, 1)
-  expect(decisions!.map(({ value }) => hex(value!))).toEqual(
-    decider.decide(records, 0n).map((it) => ('decision' in it ? hex(it.decision) : '')),
+  expect(decisions!.map(({ value }) => value!.toHex())).toEqual(
+    decider.decide(records, 0n).map((it) => ('decision' in it ? it.decision.toHex() : '')),
   )
 })

@@ -431,15 +431,13 @@ describe('the hash', () => {
       [plain, HEAD],
       [commented, `# größer\n${HEAD}`],
     ] as const) {
-      expect(Buffer.from(policy.hash).toString('hex')).toBe(sha256Hex(Buffer.from(text)))
+      expect(policy.hash.toHex()).toBe(sha256Hex(Buffer.from(text)))
     }
   })
 
   test("of the shipped policy is in the program's decisions", () => {
     const path = fromRoot('models/default/policy.toml')
-    expect(Buffer.from(shippedProgram().policyHash).toString('hex')).toBe(
-      sha256Hex(readFileSync(path)),
-    )
+    expect(shippedProgram().policyHash.toHex()).toBe(sha256Hex(readFileSync(path)))
   })
 
   // Decoded with U+FFFD for what is no UTF-8, the text would have a hash that `sha256sum` does not
@@ -449,7 +447,7 @@ describe('the hash', () => {
     const expected = sha256Hex(readFileSync(path))
     let actual = expected
     try {
-      actual = Buffer.from(loadPolicy(path).hash).toString('hex')
+      actual = loadPolicy(path).hash.toHex()
     } catch {
       // Refused: as good.
     }
@@ -461,7 +459,7 @@ describe('the hash', () => {
     const expected = sha256Hex(readFileSync(path))
     let actual = expected
     try {
-      actual = Buffer.from(loadPolicy(path).hash).toString('hex')
+      actual = loadPolicy(path).hash.toHex()
     } catch (error) {
       expect(String(error)).toContain(path)
     }

@@ -59,8 +59,6 @@ import {
 } from '../support/engine.ts'
 import { fill } from '../support/fill.ts'
 
-const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
-
 /** The challenger's decisions, read through its messages. */
 function challengerDecisions(engine: Engine): string[] {
   const { messagesAt, resultAt } = engine.challenger!.outputs
@@ -70,7 +68,7 @@ function challengerDecisions(engine: Engine): string[] {
     const field = (at: number) =>
       Number(view.getBigUint64(messagesAt + i * MESSAGE_BYTES + at, true))
     const at = field(MESSAGE_PAYLOAD)
-    return hex(engine.u8.subarray(at, at + field(MESSAGE_LEN)))
+    return engine.u8.subarray(at, at + field(MESSAGE_LEN)).toHex()
   })
 }
 
@@ -155,7 +153,7 @@ test('any two forests over any fields decide the same batch as each would alone'
       const before = engine.u8.slice()
       engine.challenge(count)
       // The champion's, before and after, is what it is without a challenger.
-      const payloads = (made: Engine) => messagesOf(made).map(({ payload }) => hex(payload))
+      const payloads = (made: Engine) => messagesOf(made).map(({ payload }) => payload.toHex())
       expect(payloads(engine)).toEqual(payloads(alone))
       expect(challengerDecisions(engine)).toEqual(payloads(rival))
       expect(challengerNumbers(engine, RESULT_OUTCOMES, 3)).toEqual(resultOf(rival).outcomes)
@@ -192,7 +190,7 @@ test('offsets with gaps and another partition reach the challenger too', () => {
   }
   engine.challenge(2)
   const decisions = challengerDecisions(engine)
-  expect(decisions).toEqual(messagesOf(rival).map(({ payload }) => hex(payload)))
+  expect(decisions).toEqual(messagesOf(rival).map(({ payload }) => payload.toHex()))
   // And back to a batch without gaps.
   for (const made of [engine, rival]) {
     made.setFirstOffset(5n)
@@ -200,7 +198,9 @@ test('offsets with gaps and another partition reach the challenger too', () => {
   }
   engine.challenge(2)
   expect(challengerDecisions(engine)).not.toEqual(decisions)
-  expect(challengerDecisions(engine)).toEqual(messagesOf(rival).map(({ payload }) => hex(payload)))
+  expect(challengerDecisions(engine)).toEqual(
+    messagesOf(rival).map(({ payload }) => payload.toHex()),
+  )
 })
 
 describe('a challenger is refused', () => {
