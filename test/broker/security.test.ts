@@ -252,8 +252,12 @@ describe.skipIf(why !== undefined)(`on secure listeners${why ? ` (skipped: ${why
     expect(topics.length).toBeGreaterThan(0)
     expect([...new Set(topics)]).toEqual(topics)
     expect([TOPICS.decisions, TOPICS.deadLetters]).toEqual(expect.arrayContaining(topics))
+    // On the way out an answer may be missing.
+    const others = errors.filter((line) => !forbidden.test(line) && !/the worker hangs/.test(line))
+    expect(others).toEqual([])
     expect(lines.filter((line) => line.includes('"level":"fatal"')).length).toBe(1)
-    // Each try may tell once of what it met, and its way out that an answer did not come.
-    expect(lines.length).toBeLessThan(12)
+    // A new broker's coordinator is not there at once; librdkafka tells of each kind of try.
+    const told = lines.filter((line) => !line.includes('Failed to acquire transactional PID'))
+    expect(told.length).toBeLessThan(8)
   })
 })
