@@ -56,6 +56,12 @@ export const SETTINGS = {
     'ms',
     'time between two commits, while there are records',
   ),
+  'commit.interval.behind.ms': setting(
+    int(1, 60_000),
+    500,
+    'ms',
+    'the same, of a transaction while more is at hand; the longer of both',
+  ),
   'commit.records': setting(
     int(1, 10_000_000),
     100_000,
@@ -286,11 +292,12 @@ function checkTopics({ settings, origins }: Config): void {
 function checkCommitInterval({ settings, producer, origins }: Config): void {
   if (settings.delivery !== 'exactly-once') return
   const longest = Number(producer['transaction.timeout.ms'] ?? TRANSACTION_TIMEOUT_MS)
-  const interval = settings['commit.interval.ms']
-  if (interval < longest) return
-  const origin = origins.get('commit.interval.ms') ?? 'defaults'
-  const what = `is ${interval}: must be less than transaction.timeout.ms, which is ${longest}`
-  throw usageError('config', `commit.interval.ms ${what} (from ${origin})`)
+  for (const key of ['commit.interval.ms', 'commit.interval.behind.ms'] as const) {
+    if (settings[key] < longest) continue
+    const origin = origins.get(key) ?? 'defaults'
+    const what = `is ${settings[key]}: must be less than transaction.timeout.ms`
+    throw usageError('config', `${key} ${what}, which is ${longest} (from ${origin})`)
+  }
 }
 
 function isScoped(key: string): boolean {

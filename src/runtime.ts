@@ -239,6 +239,7 @@ function workerSettings(config: Config, group: string): WorkerSettings {
       referredTopic: settings['topic.referred'],
       deadLettersTopic: settings['topic.dead.letters'],
       commitIntervalMs: settings['commit.interval.ms'],
+      behindIntervalMs: settings['commit.interval.behind.ms'],
       commitRecords: settings['commit.records'],
       timeoutMs,
     },

@@ -504,8 +504,8 @@ describe('what the clients get', () => {
         const make = () => checkClient(PRODUCER, { ...producerProperties(config), ...own })
         expect(make).not.toThrow()
       }
-      const forEver = load({ sets: [`${name}=0`, 'commit.interval.ms=70'] })
-      expect(producerProperties(forEver)['linger.ms']).toBe('70')
+      const sets = [`${name}=0`, 'commit.interval.ms=70', 'commit.interval.behind.ms=80']
+      expect(producerProperties(load({ sets }))['linger.ms']).toBe('80')
     },
   )
 
@@ -520,6 +520,8 @@ describe('what the clients get', () => {
     expect(refusalOf({ sets })).toBe(`${said}, which is 60000 (from --set)`)
     const short = ['commit.interval.ms=900', 'producer.transaction.timeout.ms=900']
     expect(refusalOf({ sets: short })).toContain('which is 900 (from --set)')
+    const whenBehind = ['commit.interval.behind.ms=900', 'producer.transaction.timeout.ms=900']
+    expect(refusalOf({ sets: whenBehind })).toMatch(/^commit.interval.behind.ms is 900: must be/)
     expect(() => load({ sets: [...sets, 'transaction.timeout.ms=60001'] })).not.toThrow()
     expect(() => load({ sets: [...sets, 'delivery=at-least-once'] })).not.toThrow()
   })

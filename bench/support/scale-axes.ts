@@ -55,8 +55,8 @@ export const AXES: Readonly<Record<string, Axis>> = {
     ],
   },
   transaction: {
-    x: 'commit.interval.ms',
-    points: () => bySetting('transaction', 'commit.interval.ms', [20, 50, 100, 400]),
+    x: 'commit.interval.behind.ms',
+    points: () => bySetting('transaction', 'commit.interval.behind.ms', [100, 200, 500, 1000]),
   },
   batch: {
     x: 'batch.records',

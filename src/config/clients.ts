@@ -72,7 +72,8 @@ const LINGER_MS_MAX = 1000
  */
 function lingerMs({ settings, producer }: Config): number {
   const isExact = settings.delivery === 'exactly-once'
-  const wanted = isExact ? Math.min(settings['commit.interval.ms'], LINGER_MS_MAX) : 5
+  const longestMs = Math.max(settings['commit.interval.ms'], settings['commit.interval.behind.ms'])
+  const wanted = isExact ? Math.min(longestMs, LINGER_MS_MAX) : 5
   // The alias is the name that the property goes by here; 0 is for ever.
   const lifeMs = Number(producer['delivery.timeout.ms'] ?? 0)
   return lifeMs > 0 ? Math.min(wanted, lifeMs / 2) : wanted

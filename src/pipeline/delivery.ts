@@ -37,6 +37,13 @@ export interface Delivery {
   untilDue(nowMs: number, idleMs: number): number
 
   /**
+   * Whether to commit now.
+   *
+   * @param isBehind  whether more records are at hand than were just taken
+   */
+  isDue(nowMs: number, isBehind: boolean): boolean
+
+  /**
    * Commits what was handed over; afterwards the committed offset is at least the one returned.
    *
    * @param all  wait until everything handed over is committed
@@ -66,6 +73,8 @@ export type DeliverySettings = {
   /** Partitions of the dead letters' topic: a letter goes to its own partition, modulo these. */
   deadLettersPartitions: number
   commitIntervalMs: number
+  /** Time between two commits while the partition is behind, where that is longer. */
+  behindIntervalMs: number
   /** Records after which a commit is due before its time. */
   commitRecords: number
   /** Longest wait for the broker in one call. */

@@ -208,7 +208,7 @@ export class PartitionLoop {
     if (!hasMore) delivery.push()
     delivery.poll()
     this.challenger.poll()
-    if (delivery.untilDue(Date.now(), IDLE_WAIT_MS) > 0) return
+    if (!delivery.isDue(Date.now(), hasMore)) return
     this.commit(delivery, false)
     if (!hasMore) delivery.rest()
   }

@@ -83,6 +83,16 @@ export class Transaction implements Delivery {
     return Math.max(0, Math.min(this.dueAtMs - nowMs, idleMs))
   }
 
+  /**
+   * What a transaction costs does not depend on how much is in it, and records that wait for their
+   * turn wait less when there are fewer: while the partition is behind, its transactions grow.
+   */
+  isDue(nowMs: number, isBehind: boolean): boolean {
+    const { commitIntervalMs, behindIntervalMs } = this.settings
+    const growsForMs = isBehind ? Math.max(0, behindIntervalMs - commitIntervalMs) : 0
+    return this.untilDue(nowMs - growsForMs, 1) === 0
+  }
+
   commit(): number {
     if (!this.open) return -1
     const { commitIntervalMs, timeoutMs } = this.settings

@@ -103,6 +103,7 @@ describe.skipIf(unavailable !== undefined)(
         deadLettersTopic: TOPICS.deadLetters,
         deadLettersPartitions: 1,
         commitIntervalMs: 100,
+        behindIntervalMs: 100,
         commitRecords: 1000,
         timeoutMs: TIMEOUT_MS,
       }

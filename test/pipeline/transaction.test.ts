@@ -24,6 +24,7 @@ const SETTINGS = {
   deadLettersTopic: TOPICS.deadLetters,
   deadLettersPartitions: 1,
   commitIntervalMs: INTERVAL_MS,
+  behindIntervalMs: 2 * INTERVAL_MS,
   commitRecords: 1000,
   timeoutMs: 30_000,
 }
@@ -70,6 +71,15 @@ test('the first is due at once, the next an interval later, an aborted one once 
   // From here on, the interval counts as ever.
   advance(110, 10)
   expect(untilDue()).toBeGreaterThan(0)
+  expect(transaction.isDue(Date.now(), false)).toBe(false)
+  // While more is at hand, it is longer, but has an end.
+  const later = (intervals: number) => Date.now() + intervals * INTERVAL_MS
+  expect(transaction.isDue(later(1), false)).toBe(true)
+  expect(transaction.isDue(later(1), true)).toBe(false)
+  expect(transaction.isDue(later(2), true)).toBe(true)
+  // So many records are a transaction at any time.
+  advance(1110, 1000)
+  expect(transaction.isDue(Date.now(), true)).toBe(true)
 
   transaction.close()
   consumer.destroyQueue(queue)

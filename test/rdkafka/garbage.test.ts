@@ -93,6 +93,7 @@ test.each(['exactly-once', 'at-least-once'])('%s', async (delivery) => {
     deadLettersTopic: TOPICS.deadLetters,
     deadLettersPartitions: 1,
     commitIntervalMs: 20,
+    behindIntervalMs: 20,
     commitRecords: 500,
     timeoutMs: TIMEOUT_MS,
   }
