@@ -22,7 +22,7 @@ export const bench: Bench = {
   load: 'closed loop',
   unavailable: () => KafkaCluster.unavailable(),
   async run(size) {
-    const count = size === 'small' ? 16_000 : 1_000_000
+    const count = size === 'small' ? 16_000 : 3_000_000
     const rounds = size === 'small' ? 1 : 3
     await using cluster = await startBroker(2)
     const runs = new ScaleRuns(cluster, count)

@@ -84,6 +84,8 @@ const SCALARS = [
   'committed',
   /** End of the partition when it was last reached, -1 before. */
   'endReached',
+  /** Up to where it could be read when that was last told, -1 before: every second or so. */
+  'stableEnd',
   /** Date.now() of the last progress: a batch decided, a commit, the partition's end reached. */
   'progressAtMs',
   'assignedAtMs',
@@ -174,6 +176,11 @@ export class Counters {
 
   set(name: Scalar, value: number): void {
     this.numbers[SCALARS.indexOf(name)] = value
+  }
+
+  /** Offsets that could be read when that was last told, and were not decided. */
+  get unread(): number {
+    return this.get('stableEnd') - this.get('position')
   }
 
   add(name: Scalar, value: number): void {

@@ -86,10 +86,6 @@ export class AtLeastOnce implements Delivery {
     return Math.max(0, Math.min(this.dueAtMs - nowMs, idleMs))
   }
 
-  isDue(nowMs: number): boolean {
-    return this.untilDue(nowMs, 1) === 0
-  }
-
   commit(all: boolean): number {
     if (this.checkpoints.length === 0) return -1
     if (all) this.flush()

@@ -33,15 +33,12 @@ export interface Delivery {
   /** Says that no more is at hand: what was handed over need not wait for company. */
   push(): void
 
-  /** Milliseconds until a commit is due, 0 when it is, `idleMs` at most. */
-  untilDue(nowMs: number, idleMs: number): number
-
   /**
-   * Whether to commit now.
+   * Milliseconds until a commit is due, 0 when it is, `idleMs` at most.
    *
-   * @param isBehind  whether more records are at hand than were just taken
+   * @param isBehind  whether a batch and more could have been decided already
    */
-  isDue(nowMs: number, isBehind: boolean): boolean
+  untilDue(nowMs: number, idleMs: number, isBehind: boolean): number
 
   /**
    * Commits what was handed over; afterwards the committed offset is at least the one returned.

@@ -78,7 +78,6 @@ export class PartitionLoop {
   /** Native addresses of the decisions' messages, and of the referred ones' once more. */
   private messages: number
   private referred: number
-  private readonly challenger: Challenger
   private readonly tally: Tally
   private delivery: Delivery | undefined
   private readonly traces: Traces
@@ -111,7 +110,6 @@ export class PartitionLoop {
     this.settings = settings
     this.traces = new Traces(settings.traceContext)
     this.hooks = hooks
-    this.challenger = hooks.challenger
     this.messages = addressOf(engine.u8) + engine.messagesAt
     this.referred = addressOf(engine.u8) + engine.referredAt
     this.tally = new Tally(engine)
@@ -125,7 +123,7 @@ export class PartitionLoop {
    */
   run(): LoopEnd {
     const { counters } = this
-    this.challenger.begin(this.engine)
+    this.hooks.challenger.begin(this.engine)
     for (;;) {
       counters.stage = 'starting'
       try {
@@ -191,7 +189,8 @@ export class PartitionLoop {
     const replacement = this.hooks.takeReplacement()
     if (replacement) this.replaceEngine(replacement)
     counters.stage = 'fetch'
-    const waitMs = delivery.untilDue(Date.now(), IDLE_WAIT_MS)
+    const isBehind = counters.unread > settings.batchRecords
+    const waitMs = delivery.untilDue(Date.now(), IDLE_WAIT_MS, isBehind)
     const asked = Bun.nanoseconds()
     const taken = source.fetch(settings.batchRecords, waitMs)
     if (taken > 0) {
@@ -207,8 +206,8 @@ export class PartitionLoop {
     const hasMore = taken === settings.batchRecords
     if (!hasMore) delivery.push()
     delivery.poll()
-    this.challenger.poll()
-    if (!delivery.isDue(Date.now(), hasMore)) return
+    this.hooks.challenger.poll()
+    if (delivery.untilDue(Date.now(), IDLE_WAIT_MS, hasMore || isBehind) > 0) return
     this.commit(delivery, false)
     if (!hasMore) delivery.rest()
   }
@@ -224,7 +223,7 @@ export class PartitionLoop {
     this.referred = addressOf(engine.u8) + engine.referredAt
     this.source.setTarget(engine, held)
     this.tally.setEngine(engine)
-    this.challenger.begin(engine)
+    this.hooks.challenger.begin(engine)
   }
 
   /** Returns how many records were among the messages. */
@@ -348,7 +347,7 @@ export class PartitionLoop {
       }
       Bun.sleepSync(SCHEMA_WAIT_MS)
       delivery.poll()
-      this.challenger.poll()
+      this.hooks.challenger.poll()
       const replacement = this.hooks.takeReplacement()
       if (replacement) this.replaceEngine(replacement, this.taken)
     }
@@ -372,7 +371,7 @@ export class PartitionLoop {
   private challenge(count: number): void {
     this.counters.stage = 'challenge'
     const started = Bun.nanoseconds()
-    if (!this.challenger.decide(this.engine, count)) return
+    if (!this.hooks.challenger.decide(this.engine, count)) return
     this.tally.addChallenger()
     this.lap('challenge', started)
   }

@@ -76,21 +76,17 @@ export class Transaction implements Delivery {
   /** Nobody sees a record before the commit, which sends what is left. */
   push(): void {}
 
-  untilDue(nowMs: number, idleMs: number): number {
-    if (!this.open) return idleMs
-    if (this.records >= this.settings.commitRecords) return 0
-    if (this.dueOffset >= 0 && this.nextOffset >= this.dueOffset) return 0
-    return Math.max(0, Math.min(this.dueAtMs - nowMs, idleMs))
-  }
-
   /**
    * What a transaction costs does not depend on how much is in it, and records that wait for their
    * turn wait less when there are fewer: while the partition is behind, its transactions grow.
    */
-  isDue(nowMs: number, isBehind: boolean): boolean {
+  untilDue(nowMs: number, idleMs: number, isBehind: boolean): number {
+    if (!this.open) return idleMs
     const { commitIntervalMs, behindIntervalMs } = this.settings
+    if (this.records >= this.settings.commitRecords) return 0
+    if (this.dueOffset >= 0 && this.nextOffset >= this.dueOffset) return 0
     const growsForMs = isBehind ? Math.max(0, behindIntervalMs - commitIntervalMs) : 0
-    return this.untilDue(nowMs - growsForMs, 1) === 0
+    return Math.max(0, Math.min(this.dueAtMs + growsForMs - nowMs, idleMs))
   }
 
   commit(): number {

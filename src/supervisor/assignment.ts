@@ -44,6 +44,7 @@ export function resetCounters({ counters }: WorkerThread): void {
   counters.set('position', -1)
   counters.set('committed', -1)
   counters.set('endReached', -1)
+  counters.set('stableEnd', -1)
   counters.set('firstDecisionAtMs', 0)
   counters.set('recordAtMs', 0)
   counters.set('assignedAtMs', Date.now())

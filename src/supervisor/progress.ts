@@ -20,10 +20,11 @@ function stalledMs({ thread, caughtUpAtMs, waitsFor }: Assignment): number {
 }
 
 /**
- * Sees whether the partition has committed all that can be read. The high watermark does not tell:
- * records of a transaction that is still open lie below it.
+ * Tells the worker up to where the partition can be read, and sees whether all of it is committed.
+ * The high watermark does not tell: records of a transaction that is still open lie below it.
  */
 export function noteStableEnd(assignment: Assignment, stableEnd: number): void {
+  assignment.thread.counters.set('stableEnd', stableEnd)
   if (readUpTo(assignment) < stableEnd || hasUncommitted(assignment)) return
   assignment.caughtUpAtMs = Date.now()
 }

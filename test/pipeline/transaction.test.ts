@@ -45,7 +45,7 @@ test('the first is due at once, the next an interval later, an aborted one once 
   const producer = new Producer({ ...servers, 'transactional.id': 'owner' })
   const hooks = { onEvent: () => undefined, isInterrupted: () => false }
   const transaction = new Transaction(new Outbox(producer, 0, SETTINGS, hooks), source, SETTINGS)
-  const untilDue = () => transaction.untilDue(Date.now(), INTERVAL_MS)
+  const untilDue = () => transaction.untilDue(Date.now(), INTERVAL_MS, false)
   const advance = (nextOffset: number, records: number) => {
     transaction.produce(0, 0)
     transaction.advance(nextOffset, records)
@@ -71,15 +71,15 @@ test('the first is due at once, the next an interval later, an aborted one once 
   // From here on, the interval counts as ever.
   advance(110, 10)
   expect(untilDue()).toBeGreaterThan(0)
-  expect(transaction.isDue(Date.now(), false)).toBe(false)
   // While more is at hand, it is longer, but has an end.
-  const later = (intervals: number) => Date.now() + intervals * INTERVAL_MS
-  expect(transaction.isDue(later(1), false)).toBe(true)
-  expect(transaction.isDue(later(1), true)).toBe(false)
-  expect(transaction.isDue(later(2), true)).toBe(true)
+  const isDue = (intervals: number, isBehind: boolean) =>
+    transaction.untilDue(Date.now() + intervals * INTERVAL_MS, 1, isBehind) === 0
+  expect(isDue(1, false)).toBe(true)
+  expect(isDue(1, true)).toBe(false)
+  expect(isDue(2, true)).toBe(true)
   // So many records are a transaction at any time.
   advance(1110, 1000)
-  expect(transaction.isDue(Date.now(), true)).toBe(true)
+  expect(isDue(0, true)).toBe(true)
 
   transaction.close()
   consumer.destroyQueue(queue)
