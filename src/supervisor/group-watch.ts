@@ -52,6 +52,7 @@ export class GroupWatch {
   /** To be told of every line that the consumer's librdkafka logs. */
   logged(message: string): void {
     if (!this.isSettled || !HEARTBEAT_LOST.test(message)) return
+    if (Date.now() - this.rejoinedAtMs > CALM_MS) this.waitMs = WAIT_MS_FIRST
     // Whoever is first has all others told anew, so that they need not join too.
     this.rejoinAtMs = Date.now() + this.waitMs * (1 + Math.random() / 2)
   }
@@ -76,8 +77,6 @@ export class GroupWatch {
   /** To be called now and then, while brokers answer. */
   look(): void {
     if (this.rejoinAtMs === 0 || Date.now() < this.rejoinAtMs) return
-    const isCalm = Date.now() - this.rejoinedAtMs > CALM_MS
-    this.waitMs = isCalm ? WAIT_MS_FIRST : this.waitMs
     this.waitMs = Math.min(2 * this.waitMs, WAIT_MS_MAX)
     this.rejoinedAtMs = Date.now()
     this.rejoinAtMs = 0
