@@ -533,7 +533,7 @@ describe('what the clients get', () => {
     expect(strategy('consumer')).toBeUndefined()
   })
 
-  test('is told of heartbeats that time out, under the protocol in which that can lose news', () => {
+  test('is told of heartbeats that time out, under the protocol in which that loses news', () => {
     const level = (...sets: string[]) => consumerProperties(load({ sets }))['log_level']
     expect(level('group.protocol=consumer')).toBe('6')
     expect(level('group.protocol=consumer', 'log_level=3')).toBe('5')

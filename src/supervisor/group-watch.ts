@@ -1,10 +1,11 @@
-// A member that may have missed what its group decided. Under KIP-848 the coordinator tells a change
-// once, with the answer to one heartbeat; a member whose heartbeat timed out must send a full one to
-// be told again, which librdkafka 2.15 does not do. A partition that the lost answer gave is then
-// served by nobody, and one that it wanted back blocks whoever shall have it, without any error. So
-// a member that is told nothing for a while after a heartbeat timed out leaves and joins anew: who
-// joins is told everything. That the coordinator could be asked does not help: librdkafka's request
-// for it may abort the process when a broker goes (confluentinc/librdkafka#4605).
+// A member that may have missed what its group decided. Under KIP-848 the coordinator tells of a
+// change once, with the answer to one heartbeat; a member whose heartbeat timed out must send a
+// full one to be told again, which librdkafka 2.15 does not do. A partition that the lost answer
+// gave is then served by nobody, and one that it wanted back blocks whoever shall have it, without
+// an error. So a member that is told nothing for a while after a heartbeat timed out leaves and
+// joins anew: who joins is told everything. That the coordinator could be asked does not help:
+// librdkafka's request for it may abort the process when a broker goes
+// (confluentinc/librdkafka#4605).
 
 import type { Log } from '../log.ts'
 
@@ -12,9 +13,9 @@ import type { Log } from '../log.ts'
 const HEARTBEAT_LOST = /Timed out ConsumerGroupHeartbeatRequest in flight/
 
 /**
- * How long a member waits for a rebalance, which tells it all that is its own. Heartbeats that go on
- * timing out begin it anew. It doubles with each time of joining anew, up to the most, as brokers
- * that are too slow for their heartbeats' interval would have the group do nothing else.
+ * How long a member waits for a rebalance, which tells it all that is its own. Heartbeats that go
+ * on timing out begin it anew. It doubles with each time of joining anew, up to the most, as
+ * brokers that are too slow for their heartbeats' interval would have the group do nothing else.
  */
 const WAIT_MS_FIRST = 10_000
 const WAIT_MS_MAX = 80_000
