@@ -112,6 +112,7 @@ export class Supervisor implements Status {
       this.groupWatch = new GroupWatch({
         log,
         isWithoutPartitions: () => this.membership.size === 0 && this.consumer.isMember(),
+        isLettingGo: () => this.membership.isLettingGo,
         onIdle: () => this.joined(),
         rejoin: () => this.rejoin(),
       })

@@ -28,6 +28,8 @@ export type GroupWatchContext = {
   log: Log
   /** Whether the coordinator has taken the member in, which has no partition. */
   isWithoutPartitions(): boolean
+  /** Whether a rebalance is under way here, which goes on with what it has been told. */
+  isLettingGo(): boolean
   /** Told of a member for which there is no partition. */
   onIdle(): void
   /** Leaves the group and joins it again. */
@@ -78,6 +80,10 @@ export class GroupWatch {
   /** To be called now and then, while brokers answer. */
   look(): void {
     if (this.rejoinAtMs === 0 || Date.now() < this.rejoinAtMs) return
+    if (this.context.isLettingGo()) {
+      this.rejoinAtMs = Date.now() + this.waitMs
+      return
+    }
     this.waitMs = Math.min(2 * this.waitMs, WAIT_MS_MAX)
     this.rejoinedAtMs = Date.now()
     this.rejoinAtMs = 0
