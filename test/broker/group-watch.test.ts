@@ -22,6 +22,8 @@ const unavailable = KafkaCluster.unavailable()
 /** A member that takes what it is given and reads nothing. */
 class Member {
   readonly held = new Set<number>()
+  /** Whether it is connected to the coordinator, so that joining needs no other broker. */
+  isConnected = false
   /** Whether it lets go of what is revoked; until it does the group waits. */
   letsGo = true
   private readonly revoked: TopicPartition[] = []
@@ -34,6 +36,7 @@ class Member {
       'group.id': group,
       'group.protocol': 'consumer',
       'enable.auto.commit': 'false',
+      debug: 'cgrp',
     })
     this.timer = setInterval(() => this.poll(), 20)
   }
@@ -48,6 +51,7 @@ class Member {
 
   private poll(): void {
     for (let event = this.consumer.poll(0); event; event = this.consumer.poll(0)) {
+      if (event.type === 'log') this.isConnected ||= / -> up /.test(event.message)
       if (event.type !== 'rebalance') continue
       if (event.assign) {
         this.consumer.assign(event.partitions)
@@ -119,9 +123,12 @@ describe.skipIf(unavailable !== undefined)(
       const coordinator = await cluster.leader('__consumer_offsets', offsetsPartition(group))
       const replica = BROKERS.find((id) => id !== coordinator)!
       cluster.pause(replica)
-      change()
-      await worker.logged('Timed out ConsumerGroupHeartbeatRequest')
-      cluster.resume(replica)
+      try {
+        change()
+        await worker.logged('Timed out ConsumerGroupHeartbeatRequest')
+      } finally {
+        cluster.resume(replica)
+      }
     }
 
     test('a member that did not hear what it shall let go of joins anew', async () => {
@@ -129,6 +136,7 @@ describe.skipIf(unavailable !== undefined)(
       await using worker = start()
       await worker.caughtUp(4)
       const member = new Member(cluster.bootstrapServers, 'revoked')
+      await worker.until(() => member.isConnected, 'the other to be connected', 30_000)
       await changeUnheard(worker, 'revoked', () => member.join(applications))
       await worker.until(() => member.held.size === 2, 'the other to have its share', 90_000)
       expect(await worker.metric('loan_rejoins_total')).toBe(1)
