@@ -41,6 +41,8 @@ export interface Status {
   /** By slot of the counters. */
   readonly reasonCodes: readonly string[]
   readonly rebalances: number
+  /** Times that the member joined the group anew, as it may have missed a change. */
+  readonly rejoins: number
   /** Spans that a collector has, and that it does not; undefined when none is exported. */
   readonly spans?: { exported: number; dropped: number } | undefined
   /** Partitions found wedged and begun anew, by the stage they hung in. */

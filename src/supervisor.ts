@@ -21,6 +21,7 @@ import type { Program } from './scorer/program.ts'
 import type { SpanExporter } from './tracing/span-exporter.ts'
 import type { PartitionStatus, Phase, Status } from './status.ts'
 import { EventLog } from './supervisor/event-log.ts'
+import { GroupWatch } from './supervisor/group-watch.ts'
 import { Membership } from './supervisor/membership.ts'
 import { ProgressWatch, noteStableEnd, statusOf } from './supervisor/progress.ts'
 import { type BringSchemas, SchemaRequests } from './supervisor/schema-requests.ts'
@@ -67,6 +68,8 @@ export class Supervisor implements Status {
   private readonly membership: Membership
   private readonly schemaRequests: SchemaRequests
   private readonly watch: ProgressWatch
+  /** Under KIP-848 only. */
+  private readonly groupWatch: GroupWatch | undefined
   private readonly stallMsMax: number
   /** Whether all connections are lost, so that no progress is nobody's fault here. */
   private brokersDown = false
@@ -105,6 +108,15 @@ export class Supervisor implements Status {
     const stallMsMax = options.progressTimeoutMs + worker.commits.commitIntervalMs
     this.watch = new ProgressWatch(stallMsMax, this.membership, log)
     this.stallMsMax = stallMsMax
+    if (consumer['group.protocol']?.toLowerCase() === 'consumer') {
+      this.groupWatch = new GroupWatch({
+        log,
+        isWithoutPartitions: () => this.membership.size === 0 && this.consumer.isMember(),
+        isLettingGo: () => this.membership.isLettingGo,
+        onIdle: () => this.joined(),
+        rejoin: () => this.rejoin(),
+      })
+    }
   }
 
   /** Why the process is not ready, or '' when it is. */
@@ -121,9 +133,18 @@ export class Supervisor implements Status {
     this.phase = 'waiting'
     await this.waitForTopics()
     if (this.isStopping()) return
+    this.join()
+  }
+
+  private join(): void {
     this.phase = 'joining'
     this.obstacle = 'joining the group'
     this.consumer.subscribe(this.options.topics.applications)
+  }
+
+  private rejoin(): void {
+    this.consumer.unsubscribe()
+    this.join()
   }
 
   private isStopping(): boolean {
@@ -173,6 +194,7 @@ export class Supervisor implements Status {
     switch (event.type) {
       case 'rebalance':
         this.rebalances++
+        this.groupWatch?.rebalanced(event.assign)
         if (event.assign) this.assign(event.partitions)
         else void this.membership.revoke(event.partitions)
         break
@@ -180,6 +202,7 @@ export class Supervisor implements Status {
         this.consumerError(event)
         break
       case 'log':
+        this.groupWatch?.logged(event.message)
         this.events.write(levelOf(event.level), event.message, { facility: event.facility })
         break
       case 'stats':
@@ -237,6 +260,11 @@ export class Supervisor implements Status {
   private assign(partitions: readonly TopicPartition[]): void {
     this.membership.assign(partitions)
     this.refusals.clear()
+    this.joined()
+  }
+
+  /** With partitions, or without one when there are more members than partitions. */
+  private joined(): void {
     if (this.isStopping()) return
     this.phase = 'running'
     this.obstacle = ''
@@ -244,7 +272,9 @@ export class Supervisor implements Status {
 
   /** When no broker answers, nothing of ours can be mended. */
   private watchProgress(): void {
+    if (this.phase === 'joining') this.groupWatch?.lookAtJoining()
     if (this.phase !== 'running' || this.brokersDown) return
+    this.groupWatch?.look()
     // Who leads what may have changed unnoticed: a broker that hangs says nothing.
     if (this.watch.look()) this.topics.refreshLeaders()
   }
@@ -335,6 +365,10 @@ export class Supervisor implements Status {
 
   get reasonCodes() {
     return this.slots.codes
+  }
+
+  get rejoins(): number {
+    return this.groupWatch?.rejoins ?? 0
   }
 
   get wedged(): ReadonlyMap<Stage, number> {

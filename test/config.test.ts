@@ -535,6 +535,14 @@ describe('what the clients get', () => {
     expect(strategy('consumer')).toBeUndefined()
   })
 
+  test('is told of heartbeats that time out, under the protocol in which that loses news', () => {
+    const level = (...sets: string[]) => consumerProperties(load({ sets }))['log_level']
+    expect(level('group.protocol=consumer')).toBe('6')
+    expect(level('group.protocol=consumer', 'log_level=3')).toBe('5')
+    expect(level('group.protocol=consumer', 'log_level=7')).toBe('7')
+    expect(level('log_level=3')).toBe('3')
+  })
+
   test('leaves the configuration as it was', () => {
     const config = load({ sets: ['client.id=x'] })
     consumerProperties(config)

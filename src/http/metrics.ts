@@ -79,6 +79,8 @@ function addPipeline(registry: Registry, status: Status): void {
   addCounter(registry, 'loan_rebalances_total', 'Rebalances of the consumer group.', () =>
     single(status.rebalances),
   )
+  const rejoinsHelp = 'Times of joining the group anew after the answer to a heartbeat was lost.'
+  addCounter(registry, 'loan_rejoins_total', rejoinsHelp, () => single(status.rejoins))
   const { spans } = status
   if (spans) {
     addCounter(registry, 'loan_spans_total', 'Spans of batches, by what became of them.', () => [

@@ -51,6 +51,20 @@ export class Consumer {
     throwCode(rd.rd_kafka_subscribe(this.pointer, list.pointer), `subscribe to ${topic}`, 'fatal')
   }
 
+  /** Leaves the group once all partitions are let go; what is subscribed to then joins it again. */
+  unsubscribe(): void {
+    throwCode(rd.rd_kafka_unsubscribe(this.pointer), 'unsubscribe')
+  }
+
+  /** Whether the group has taken this member in, with or without partitions. */
+  isMember(): boolean {
+    const metadata = rd.rd_kafka_consumer_group_metadata(this.pointer)
+    if (!metadata) return false
+    const generation = rd.rd_kafka_consumer_group_metadata_generation_id(metadata)
+    rd.rd_kafka_consumer_group_metadata_destroy(metadata)
+    return generation > 0
+  }
+
   poll(timeoutMs: number): KafkaEvent | undefined {
     return pollEvent(this.queue, timeoutMs)
   }

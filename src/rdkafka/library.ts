@@ -76,6 +76,7 @@ const SYMBOLS = {
 
   rd_kafka_poll_set_consumer: { args: [ptr], returns: i32 },
   rd_kafka_subscribe: { args: [ptr, ptr], returns: i32 },
+  rd_kafka_unsubscribe: { args: [ptr], returns: i32 },
   rd_kafka_assign: { args: [ptr, ptr], returns: i32 },
   rd_kafka_incremental_assign: { args: [ptr, ptr], returns: ptr },
   rd_kafka_incremental_unassign: { args: [ptr, ptr], returns: ptr },
@@ -84,6 +85,7 @@ const SYMBOLS = {
   rd_kafka_consumer_close_queue: { args: [ptr, ptr], returns: ptr },
   rd_kafka_consumer_closed: { args: [ptr], returns: i32 },
   rd_kafka_consumer_group_metadata: { args: [ptr], returns: ptr },
+  rd_kafka_consumer_group_metadata_generation_id: { args: [ptr], returns: i32 },
   rd_kafka_consumer_group_metadata_destroy: { args: [ptr], returns: none },
   rd_kafka_consume_queue: { args: [ptr, i32], returns: ptr },
   rd_kafka_consume_batch_queue: { args: [ptr, i32, ptr, u64], returns: int64 },

@@ -15,6 +15,8 @@ export class Membership {
   private readonly log: Log
   private readonly releaseTimeoutMs: number
   private readonly assignments = new Map<string, Assignment>()
+  /** Of partitions that workers are letting go of. */
+  private revocations = 0
 
   /** @param releaseTimeoutMs  longest that workers may take to let go of revoked partitions */
   constructor(context: ServeContext, releaseTimeoutMs: number) {
@@ -27,6 +29,11 @@ export class Membership {
 
   get size(): number {
     return this.assignments.size
+  }
+
+  /** Whether the group waits for this member to acknowledge a revocation. */
+  get isLettingGo(): boolean {
+    return this.revocations > 0
   }
 
   all(): Assignment[] {
@@ -70,7 +77,9 @@ export class Membership {
     this.log.info({ partitions: numbers, lost }, 'partitions revoked')
     const revoked = partitions.map((partition) => this.get(partition))
     const leaving = revoked.filter((assignment) => assignment !== undefined)
+    this.revocations++
     await this.release(leaving, lost)
+    this.revocations--
     try {
       this.consumer.unassign(partitions)
     } catch (error) {

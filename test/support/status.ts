@@ -81,6 +81,7 @@ export class FakeWorker {
       policy: { name: program.policyName, hash: program.policyHash.toHex() },
       reasonCodes: program.reasons.map(({ code }) => code),
       rebalances: 0,
+      rejoins: 0,
       wedged: new Map(),
       partitions: () => partitions,
       counters: () => [this.counters],
