@@ -32,8 +32,8 @@ const LONE_ENTRY_NS = 4.5
 /** Of a call. */
 const CALL_NS = 30
 /** Of a step of 16 trees in the lanes; their leaves are added meanwhile, one after the other. */
-const LANE_STEP_NS = 1.05
-const LANE_LEAF_NS = 0.6
+const LANE_STEP_NS = 0.8
+const LANE_LEAF_NS = 0.4
 /** Of a step of a walk, and when the nodes no longer stay in a core's own cache. */
 const NODE_STEP_NS = 1.5
 const FAR_NODE_STEP_NS = 2.3
