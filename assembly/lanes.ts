@@ -16,6 +16,21 @@ import {
 import { descend } from './descend'
 import { addLeaf } from './sum'
 
+// Parents, columns and bins of four lanes, one behind the other: as offsets of their loads they
+// cost no instruction.
+const P0 = LANE_PARENT
+const C0 = LANE_COLUMN
+const B0 = LANE_BIN
+const P1 = LANE_BYTES + LANE_PARENT
+const C1 = LANE_BYTES + LANE_COLUMN
+const B1 = LANE_BYTES + LANE_BIN
+const P2 = 2 * LANE_BYTES + LANE_PARENT
+const C2 = 2 * LANE_BYTES + LANE_COLUMN
+const B2 = 2 * LANE_BYTES + LANE_BIN
+const P3 = 3 * LANE_BYTES + LANE_PARENT
+const C3 = 3 * LANE_BYTES + LANE_COLUMN
+const B3 = 3 * LANE_BYTES + LANE_BIN
+
 /**
  * Sum of a row of bins. The lanes are trees: two registers hold the row's bins, and each step looks
  * up, for 32 trees at once, the column that the tree's next split compares; of the last group of
@@ -50,23 +65,23 @@ export function sumOfLanes<T>(image: usize, bins: usize, indices: usize): f64 {
     const adding = lane + min(steps, index - summed) * (2 * LANE_BYTES)
     while (lane < adding) {
       sum = addLeaf<T>(sum, load<f64>(leaves + ((<usize>load<u8>(summed)) << 3)))
-      i0 = descendLane(i0, lane, first, next)
-      i1 = descendLane(i1, lane + LANE_BYTES, first, next)
+      i0 = step(i0, v128.load(lane, P0), v128.load(lane, C0), v128.load(lane, B0), first, next)
+      i1 = step(i1, v128.load(lane, P1), v128.load(lane, C1), v128.load(lane, B1), first, next)
       next = i8x16.add(next, one)
       sum = addLeaf<T>(sum, load<f64>(leaves + leafBytes + ((<usize>load<u8>(summed, 1)) << 3)))
-      i0 = descendLane(i0, lane + 2 * LANE_BYTES, second, next)
-      i1 = descendLane(i1, lane + 3 * LANE_BYTES, second, next)
+      i0 = step(i0, v128.load(lane, P2), v128.load(lane, C2), v128.load(lane, B2), second, next)
+      i1 = step(i1, v128.load(lane, P3), v128.load(lane, C3), v128.load(lane, B3), second, next)
       next = i8x16.add(next, one)
       leaves += 2 * leafBytes
       summed += 2
       lane += 4 * LANE_BYTES
     }
     while (lane < end) {
-      i0 = descendLane(i0, lane, first, next)
-      i1 = descendLane(i1, lane + LANE_BYTES, first, next)
+      i0 = step(i0, v128.load(lane, P0), v128.load(lane, C0), v128.load(lane, B0), first, next)
+      i1 = step(i1, v128.load(lane, P1), v128.load(lane, C1), v128.load(lane, B1), first, next)
       next = i8x16.add(next, one)
-      i0 = descendLane(i0, lane + 2 * LANE_BYTES, second, next)
-      i1 = descendLane(i1, lane + 3 * LANE_BYTES, second, next)
+      i0 = step(i0, v128.load(lane, P2), v128.load(lane, C2), v128.load(lane, B2), second, next)
+      i1 = step(i1, v128.load(lane, P3), v128.load(lane, C3), v128.load(lane, B3), second, next)
       next = i8x16.add(next, one)
       lane += 4 * LANE_BYTES
     }
@@ -87,19 +102,19 @@ export function sumOfLanes<T>(image: usize, bins: usize, indices: usize): f64 {
     const adding = lane + min(steps, index - summed) * LANE_BYTES
     while (lane < adding) {
       sum = addLeaf<T>(sum, load<f64>(leaves + ((<usize>load<u8>(summed)) << 3)))
-      leaf = descendLane(leaf, lane, first, next)
+      leaf = step(leaf, v128.load(lane, P0), v128.load(lane, C0), v128.load(lane, B0), first, next)
       next = i8x16.add(next, one)
       sum = addLeaf<T>(sum, load<f64>(leaves + leafBytes + ((<usize>load<u8>(summed, 1)) << 3)))
-      leaf = descendLane(leaf, lane + LANE_BYTES, second, next)
+      leaf = step(leaf, v128.load(lane, P1), v128.load(lane, C1), v128.load(lane, B1), second, next)
       next = i8x16.add(next, one)
       leaves += 2 * leafBytes
       summed += 2
       lane += 2 * LANE_BYTES
     }
     while (lane < end) {
-      leaf = descendLane(leaf, lane, first, next)
+      leaf = step(leaf, v128.load(lane, P0), v128.load(lane, C0), v128.load(lane, B0), first, next)
       next = i8x16.add(next, one)
-      leaf = descendLane(leaf, lane + LANE_BYTES, second, next)
+      leaf = step(leaf, v128.load(lane, P1), v128.load(lane, C1), v128.load(lane, B1), second, next)
       next = i8x16.add(next, one)
       lane += 2 * LANE_BYTES
     }
@@ -116,10 +131,9 @@ export function sumOfLanes<T>(image: usize, bins: usize, indices: usize): f64 {
   return sum
 }
 
-/** One step of 16 trees. */
-function descendLane(leaf: v128, lane: usize, table: v128, next: v128): v128 {
-  const x = swizzle(table, v128.load(lane, LANE_COLUMN))
-  return descend(leaf, v128.load(lane, LANE_PARENT), x, v128.load(lane, LANE_BIN), next)
+/** One step of 16 trees; the column's place is one in the table. */
+function step(leaf: v128, parent: v128, column: v128, bin: v128, table: v128, right: v128): v128 {
+  return descend(leaf, parent, swizzle(table, column), bin, right)
 }
 
 /**

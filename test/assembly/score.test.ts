@@ -313,6 +313,29 @@ describe('the plan', () => {
     expect([plan[0], plan[127]]).toEqual([1, 128])
   })
 
+  test('takes rows at once that would walk through caches which kernels of many have filled', () => {
+    const childOf = (node: number) => (node < 255 ? node : ~(node - 255))
+    const splits = Array.from({ length: 255 }, (_, k) => ({
+      feature: k % 40,
+      threshold: k,
+      missing: 'none' as const,
+      defaultLeft: false,
+      left: childOf(2 * k + 1),
+      right: childOf(2 * k + 2),
+    }))
+    const features = Array.from({ length: 40 }, (_, i) => `f${i}`)
+    const sequence = (trees: number) => {
+      const tree = { splits, leaves: Array.from({ length: 256 }, (_, leaf) => leaf) }
+      const forest = { features, trees: Array.from({ length: trees }, () => tree), sigmoid: 1 }
+      const plan = makeTables(forest, 'complete').subarray(IMAGE_PLAN, IMAGE_PLAN + PLAN_ROWS)
+      const kernels: number[] = []
+      for (let left = 36; left > 0; left -= kernels.at(-1)!) kernels.push(plan[left - 1]!)
+      return kernels
+    }
+    expect(sequence(200)).toEqual([32, 1, 1, 1, 1])
+    expect(sequence(300)).toEqual([64])
+  })
+
   test('of a model with more columns than a node can name has no kernel of one row', () => {
     const columns = NODE_COLUMNS_MAX + 1
     const trees = Array.from({ length: columns }, (_, feature) => ({

@@ -136,6 +136,20 @@ describe('build', () => {
     expect(existsSync(out)).toBeFalse()
   })
 
+  test("holds a random forest to its trees' mean, and says so of LightGBM's sum", async () => {
+    const rows = readFileSync(fromRoot('test/fixtures/forests/40.csv'), 'utf8').trim().split('\n')
+    const without = (last: number) =>
+      rows.map((row) => row.split(',').toSpliced(last, 1).join(',')).join('\n')
+    writeFileSync(path('mean.csv'), without(-2))
+    writeFileSync(path('sum.csv'), without(-1))
+    const forest = fromRoot('test/fixtures/forests/40.txt')
+    const args = ['build', forest, '--no-schemas', '--out', path('mean'), '--expected']
+    const { parity } = await json([...args, path('mean.csv')])
+    expect(parity).toMatchObject({ expected_rows: rows.length - 1 })
+    const sum = "the mean of its trees is due, while LightGBM's raw_score is their sum"
+    await refused([...args, path('sum.csv')], ['sum.csv:2: WebAssembly scores', sum])
+  })
+
   test('refuses predictions without rows, and without a column for a feature', async () => {
     writeFileSync(path('empty.csv'), `${header}\n`)
     const args = ['build', MODEL, '--out', path('never'), '--expected']

@@ -27,6 +27,10 @@ export type BuildCommandOptions = {
   json: boolean
 }
 
+/** Source: LightGBM, GBDT::Predict and PredictRaw (src/boosting/gbdt_prediction.cpp). */
+const SUM_HINT =
+  "; of a random forest the mean of its trees is due, while LightGBM's raw_score is their sum"
+
 export async function build(
   path: string,
   options: BuildCommandOptions,
@@ -91,7 +95,8 @@ async function gate(
   )
   if (differing === 0) return rows
   const all = `${differing} of ${rows} rows differ, nothing was written`
-  throw usageError('parity', `${differenceText(path, first[0]!)} (${all})`)
+  const hint = forest?.averaged ? SUM_HINT : ''
+  throw usageError('parity', `${differenceText(path, first[0]!)} (${all})${hint}`)
 }
 
 /** Every feature must rest on a number of the newest application: workers have nothing else. */
