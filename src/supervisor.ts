@@ -105,7 +105,8 @@ export class Supervisor implements Status {
       fail,
     })
     // What is decided may wait that long for its commit.
-    const stallMsMax = options.progressTimeoutMs + worker.commits.commitIntervalMs
+    const { commitIntervalMs, behindIntervalMs } = worker.commits
+    const stallMsMax = options.progressTimeoutMs + Math.max(commitIntervalMs, behindIntervalMs)
     this.watch = new ProgressWatch(stallMsMax, this.membership, log)
     this.stallMsMax = stallMsMax
     if (consumer['group.protocol']?.toLowerCase() === 'consumer') {

@@ -178,9 +178,14 @@ export class Counters {
     this.numbers[SCALARS.indexOf(name)] = value
   }
 
-  /** Offsets that could be read when that was last told, and were not decided. */
+  /** Up to where the partition was read: behind its end may lie control records, never fetched. */
+  get readUpTo(): number {
+    return Math.max(this.get('position'), this.get('endReached'))
+  }
+
+  /** Offsets that could be read when that was last told, and were not. */
   get unread(): number {
-    return this.get('stableEnd') - this.get('position')
+    return this.get('stableEnd') - this.readUpTo
   }
 
   add(name: Scalar, value: number): void {

@@ -24,14 +24,10 @@ function stalledMs({ thread, caughtUpAtMs, waitsFor }: Assignment): number {
  * The high watermark does not tell: records of a transaction that is still open lie below it.
  */
 export function noteStableEnd(assignment: Assignment, stableEnd: number): void {
-  assignment.thread.counters.set('stableEnd', stableEnd)
-  if (readUpTo(assignment) < stableEnd || hasUncommitted(assignment)) return
+  const { counters } = assignment.thread
+  counters.set('stableEnd', stableEnd)
+  if (counters.unread > 0 || hasUncommitted(assignment)) return
   assignment.caughtUpAtMs = Date.now()
-}
-
-/** The end last reached counts as read: behind it may lie control records, never fetched. */
-function readUpTo({ thread: { counters } }: Assignment): number {
-  return Math.max(counters.get('position'), counters.get('endReached'))
 }
 
 function hasUncommitted({ thread: { counters } }: Assignment): boolean {
@@ -39,7 +35,7 @@ function hasUncommitted({ thread: { counters } }: Assignment): boolean {
 }
 
 function lagOf(assignment: Assignment, consumer: Consumer): number | undefined {
-  const read = readUpTo(assignment)
+  const read = assignment.thread.counters.readUpTo
   const { high } = consumer.watermarks(assignment)
   return high < 0 || read < 0 ? undefined : Math.max(0, high - read)
 }
