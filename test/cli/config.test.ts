@@ -73,7 +73,7 @@ describe('effective values', () => {
     expect(clients.producer['fetch.wait.max.ms']).toBeUndefined()
     expect(clients.producer).toMatchObject({
       'client.id': { value: 'has-***-in-it', origin: file },
-      'linger.ms': { value: '50', origin: 'loanstream' },
+      'linger.ms': { value: '500', origin: 'loanstream' },
       'transactional.id': { origin: expect.stringContaining('fixed: ') },
     })
     expect(clients.challenger['queue.buffering.max.messages']).toEqual({
