@@ -26,6 +26,7 @@ import { committedOffset } from './committed-offset.ts'
 import type { Delivery } from './delivery.ts'
 import { isFatal, isForbidden } from './failures.ts'
 import { LetterLimit } from './letter-limit.ts'
+import { ReadOrder } from './read-order.ts'
 import type { Sampler } from './sampler.ts'
 import { Tally } from './tally.ts'
 import { Traces } from './traces.ts'
@@ -94,6 +95,7 @@ export class PartitionLoop {
   /** Messages of the turn, given back or not. */
   private taken = 0
   private readonly letterLimit = new LetterLimit()
+  private readonly order: ReadOrder
 
   constructor(
     engine: Engine,
@@ -113,6 +115,9 @@ export class PartitionLoop {
     this.messages = addressOf(engine.u8) + engine.messagesAt
     this.referred = addressOf(engine.u8) + engine.referredAt
     this.tally = new Tally(engine)
+    const { topic, partition } = source
+    const warn = (message: string) => hooks.log('warn', message, { topic, partition })
+    this.order = new ReadOrder(source, settings.timeoutMs, warn)
   }
 
   /**
@@ -249,20 +254,12 @@ export class PartitionLoop {
     return records
   }
 
-  /**
-   * Whether reading may begin with this record. Not when its outcome was committed meanwhile:
-   * 1. The partition is assigned; librdkafka asks for the committed offset and starts to fetch.
-   * 2. The owner before, slow but not fenced yet, commits a last transaction.
-   * 3. Our producer is initialised: from here on the owner before is fenced.
-   */
   private isDue(recordOffset: number): boolean {
-    const { counters, source, startOffset } = this
-    if (counters.get('firstOffset') >= 0) return true
-    if (recordOffset < startOffset) {
-      source.seek(startOffset, this.settings.timeoutMs)
-      return false
-    }
-    counters.set('firstOffset', recordOffset)
+    const { counters } = this
+    const isFirst = counters.get('firstOffset') < 0
+    const due = isFirst ? this.startOffset : counters.get('position')
+    if (!this.order.isNext(recordOffset, due, isFirst)) return false
+    if (isFirst) counters.set('firstOffset', recordOffset)
     return true
   }
 

@@ -4,7 +4,7 @@
 // transaction.
 
 import { type Pointer, ptr, read } from 'bun:ffi'
-import { assert } from '../errors.ts'
+import { OperatingError, assert } from '../errors.ts'
 import { ERR_NONE, KafkaError, errorName, throwCode, throwError } from './error.ts'
 import { rd } from './library.ts'
 import { copyBytes, copyOut } from './memory.ts'
@@ -155,13 +155,20 @@ export class PartitionSource {
    * and transaction markers leave some).
    *
    * @returns the first offset when they run on without a gap, else -1
+   * @throws OperatingError kind 'abort' when they do not ascend: librdkafka fetched some again
    */
   gatherOffsets(from: number, count: number): number {
     const first = this.recordOffset(from)
     if (this.recordOffset(from + count - 1) - first === count - 1) return first
     const { u32, offsetsAt } = this.target
-    for (let i = 0; i < count; i++) {
+    for (let i = 0, last = -1; i < count; i++) {
       const message = pointerAt(this.pointers, (from + i) * 8)
+      const recordOffset = offsetAt(message, MESSAGE_OFFSET)
+      if (recordOffset <= last) {
+        const what = `offset ${recordOffset} was fetched after ${last}`
+        throw new OperatingError('abort', 'fetched_again', what)
+      }
+      last = recordOffset
       u32[(offsetsAt >> 2) + i * 2] = u32At(message, MESSAGE_OFFSET)
       u32[(offsetsAt >> 2) + i * 2 + 1] = u32At(message, MESSAGE_OFFSET + 4)
     }

@@ -73,7 +73,7 @@ export async function runDrill(options: DrillOptions, hooks: DrillHooks): Promis
       await fleet.stopAll()
       while (!outcomes.read()) await Bun.sleep(0)
       const verdict = outcomes.judge(feed.sent)
-      for (const failure of fleet.failures) tell(failure)
+      for (const bad of [...outcomes.repeats, ...fleet.failures]) tell(bad)
       const failures = fleet.failures.length
       return { applications, ...verdict, kills: faults.kills, seed, protocol, failures }
     } finally {

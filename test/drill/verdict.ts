@@ -4,6 +4,7 @@
 import { DecisionDecoder } from '../../src/decisions.ts'
 import { MODULE_PATH } from '../../src/paths.ts'
 import { Decider, type Outcome } from '../../src/pipeline/decider.ts'
+import type { KafkaRecord } from '../../src/rdkafka/record.ts'
 import { RecordReader } from '../../src/rdkafka/record-reader.ts'
 import { loadModule } from '../../src/scorer/module.ts'
 import { type ReadRecord, TOPICS, defaultProgram, header } from '../support/applications.ts'
@@ -27,7 +28,9 @@ export class Outcomes implements Disposable {
   private readonly deadLetters: RecordReader
   private readonly partitions: number
   private readonly letterPartitions: number
-  private readonly decided: Uint8Array[][]
+  private readonly decided: KafkaRecord[][]
+  /** Of outcomes beyond an application's first: where they lie, and where the first does. */
+  readonly repeats: string[] = []
   private readonly letters: ReadRecord[] = []
 
   constructor(bootstrapServers: string, partitions: number, letterPartitions: number) {
@@ -48,8 +51,8 @@ export class Outcomes implements Disposable {
 
   /** Reads what is there; returns whether both topics' ends are reached. */
   read(): boolean {
-    for (const { partition, value } of this.decisions.read(50)) {
-      this.decided[partition]!.push(value!)
+    for (const record of this.decisions.read(50)) {
+      this.decided[record.partition]!.push(record)
       this.count++
     }
     this.deadLetters.read(10, (record, headers) => {
@@ -75,9 +78,10 @@ export class Outcomes implements Disposable {
       const decider = new Decider(module, program, TOPICS.applications, partition)
       const due = decider.decide(sent[partition] ?? [], 0n)
       const tally = new Tally(due, verdict)
-      for (const value of this.decided[partition] ?? []) tally.decision(decoder, value)
+      for (const record of this.decided[partition] ?? []) tally.decision(decoder, record)
       for (const letter of letters.get(partition) ?? []) tally.deadLetter(letter)
       verdict.lost += tally.missing()
+      this.repeats.push(...tally.repeats.map((repeat) => `partition ${partition}: ${repeat}`))
     }
     return verdict
   }
@@ -92,18 +96,20 @@ export class Outcomes implements Disposable {
 class Tally {
   private readonly due: readonly Outcome[]
   private readonly verdict: Verdict
-  private readonly seen: Uint8Array
+  private readonly seen: (string | undefined)[]
+  readonly repeats: string[] = []
   private furthest = -1
 
   constructor(due: readonly Outcome[], verdict: Verdict) {
     this.due = due
     this.verdict = verdict
-    this.seen = new Uint8Array(due.length)
+    this.seen = due.map(() => undefined)
   }
 
-  decision(decoder: DecisionDecoder, value: Uint8Array): void {
+  decision(decoder: DecisionDecoder, record: KafkaRecord): void {
+    const value = record.value!
     const offset = decoder.decode(value).offset
-    if (!this.isFirst(offset)) return
+    if (!this.isFirst(offset, `decision ${record.recordOffset}`)) return
     if (offset < this.furthest) this.verdict.out_of_order++
     this.furthest = Math.max(this.furthest, offset)
     const due = this.due[offset]!
@@ -113,7 +119,7 @@ class Tally {
 
   deadLetter(letter: ReadRecord): void {
     const offset = Number(header(letter, 'loanstream.offset'))
-    if (!this.isFirst(offset)) return
+    if (!this.isFirst(offset, `letter ${letter.recordOffset}`)) return
     const due = this.due[offset]!
     const same =
       'deadLetter' in due && due.deadLetter.class === header(letter, 'loanstream.error.class')
@@ -121,14 +127,21 @@ class Tally {
   }
 
   /** Counts the others by itself. */
-  private isFirst(offset: number): boolean {
-    if (this.due[offset] === undefined) this.verdict.different++
-    else if (this.seen[offset]!++ > 0) this.verdict.duplicated++
-    else return true
+  private isFirst(offset: number, where: string): boolean {
+    const before = this.seen[offset]
+    if (this.due[offset] === undefined) {
+      this.verdict.different++
+    } else if (before !== undefined) {
+      this.verdict.duplicated++
+      this.repeats.push(`application ${offset} has ${before} and ${where}`)
+    } else {
+      this.seen[offset] = where
+      return true
+    }
     return false
   }
 
   missing(): number {
-    return this.seen.reduce((sum, count) => sum + Number(count === 0), 0)
+    return this.seen.filter((where) => where === undefined).length
   }
 }
