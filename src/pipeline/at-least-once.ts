@@ -108,7 +108,7 @@ export class AtLeastOnce implements Delivery {
   rest(): void {}
 
   /** What is out cannot be called back: a new producer starts from the committed offset. */
-  abort(): void {
+  abort(): boolean {
     throw new OperatingError('fatal', 'abort', 'at-least-once delivery starts anew')
   }
 

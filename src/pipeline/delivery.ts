@@ -51,8 +51,12 @@ export interface Delivery {
   /** After a commit, when no more is at hand: waits for as long as the next record had better. */
   rest(): void
 
-  /** Gives up what was handed over since the last commit. */
-  abort(): void
+  /**
+   * Gives up what was handed over since the last commit.
+   *
+   * @returns whether none of it can have been committed: the broker's answer to a commit may be lost
+   */
+  abort(): boolean
 
   /** Takes librdkafka's events (logs, errors); throws for records that could not be delivered. */
   poll(): void

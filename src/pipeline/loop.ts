@@ -89,7 +89,8 @@ export class PartitionLoop {
   private startOffset = -1
   /**
    * What this producer committed last: as long as no other has fenced it, that is the group's
-   * offset, and the coordinator need not be asked, which waits for markers. Negative: nothing.
+   * offset, and the coordinator need not be asked, which waits for markers. Negative: nothing, or
+   * a commit went out of which nobody knows whether it was carried out.
    */
   private ownCommitted = -1
   /** Messages of the turn, given back or not. */
@@ -179,7 +180,7 @@ export class PartitionLoop {
         if (counters.command === COMMAND_RESTART) continue
         counters.stage = 'abort'
         counters.add('aborts', 1)
-        delivery.abort()
+        if (!delivery.abort()) this.ownCommitted = -1
         this.recover(error, 'aborted, the batch is read again')
         // By the next owner: a consumer that is closing answers no question.
         if (counters.command === COMMAND_DRAIN) return 'drained'

@@ -24,6 +24,8 @@ export class Transaction implements Delivery {
   private readonly source: PartitionSource
   private readonly settings: DeliverySettings
   private open = false
+  /** Whether the broker was asked to commit, and has not said that it did. */
+  private isEnding = false
   /** When the next commit is due; in the past at first, and after a time without records. */
   private dueAtMs = 0
   private records = 0
@@ -107,7 +109,9 @@ export class Transaction implements Delivery {
         this.outbox.producer.sendOffsets(offsets, metadata, timeoutMs)
       }),
     )
+    this.isEnding = true
     this.retry((sliceMs) => this.outbox.producer.commitTransaction(sliceMs))
+    this.isEnding = false
     this.open = false
     this.dueOffset = -1
     // From commit to commit, as the commit's own time is a part of what a record waits; but when
@@ -125,12 +129,15 @@ export class Transaction implements Delivery {
     Bun.sleepSync(Math.min(MARKERS_MS, this.settings.commitIntervalMs / 4))
   }
 
-  abort(): void {
-    if (!this.open) return
+  abort(): boolean {
+    const isSure = !this.isEnding
+    if (!this.open) return isSure
     this.retry((sliceMs) => this.outbox.producer.abortTransaction(sliceMs))
     this.open = false
     this.dueOffset = Math.max(this.dueOffset, this.nextOffset)
     this.nextOffset = -1
+    this.isEnding = false
+    return isSure
   }
 
   /**

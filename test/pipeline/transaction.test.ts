@@ -18,6 +18,8 @@ setDefaultTimeout(60_000)
 
 const AT = { topic: TOPICS.applications, partition: 0 }
 const INTERVAL_MS = 600_000
+// Kafka's error code (kafka.apache.org, protocol guide).
+const UNKNOWN_PRODUCER_ID = 59
 const SETTINGS = {
   decisionsTopic: TOPICS.decisions,
   referredTopic: '',
@@ -80,6 +82,15 @@ test('the first is due at once, the next an interval later, an aborted one once 
   // So many records are a transaction at any time.
   advance(1110, 1000)
   expect(isDue(0, true)).toBe(true)
+
+  // Nothing of what was never to be committed can be; of a commit that failed it might.
+  expect(transaction.abort()).toBe(true)
+  advance(120, 10)
+  cluster.pushErrors('EndTxn', [UNKNOWN_PRODUCER_ID])
+  expect(() => transaction.commit()).toThrow(/UNKNOWN_PRODUCER_ID|Unknown Producer Id/)
+  expect(transaction.abort()).toBe(false)
+  advance(120, 10)
+  expect(transaction.abort()).toBe(true)
 
   transaction.close()
   consumer.destroyQueue(queue)
