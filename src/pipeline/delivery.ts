@@ -54,7 +54,7 @@ export interface Delivery {
   /**
    * Gives up what was handed over since the last commit.
    *
-   * @returns whether none of it can have been committed: the broker's answer to a commit may be lost
+   * @returns whether none of it can have been committed: the answer to a commit may be lost
    */
   abort(): boolean
 
