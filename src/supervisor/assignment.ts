@@ -60,7 +60,7 @@ export type ServeContext = {
   events: EventLog
   topics: Topics
   /** Told when the partition cannot be served, whatever is tried. */
-  fail(message: string): void
+  fail(message: string, cause?: unknown): void
 }
 
 /** Has a worker serve the partition, again after a failure, until it is told to let go. */

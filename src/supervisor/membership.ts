@@ -17,6 +17,8 @@ export class Membership {
   private readonly assignments = new Map<string, Assignment>()
   /** Of partitions that workers are letting go of. */
   private revocations = 0
+  /** Settles when the group's last event was answered. */
+  private answered: Promise<void> = Promise.resolve()
 
   /** @param releaseTimeoutMs  longest that workers may take to let go of revoked partitions */
   constructor(context: ServeContext, releaseTimeoutMs: number) {
@@ -44,53 +46,82 @@ export class Membership {
     return this.assignments.get(keyOf(partition))
   }
 
+  /**
+   * Has workers serve the partitions. One that is still being let go comes when that is answered:
+   * librdkafka joins anew when the topic has grown, whatever the group waits for, and may bring
+   * back what was revoked before that was acknowledged.
+   */
   assign(partitions: readonly TopicPartition[]): void {
-    const queues = partitions.map((partition) => this.consumer.takePartitionQueue(partition))
-    this.consumer.assign(partitions)
-    for (const [i, { topic, partition }] of partitions.entries()) {
-      const thread = this.pool.take()
-      resetCounters(thread)
-      const assignment: Assignment = {
-        topic,
-        partition,
-        thread,
-        caughtUpAtMs: Date.now(),
-        queue: queues[i]!,
-        restarts: 0,
-        recordsAtRestart: thread.counters.get('records'),
-        restartAskedAtMs: 0,
-        waitsFor: '',
-        leave: () => undefined,
-        released: Promise.resolve(),
-      }
-      assignment.released = serve(assignment, this.context)
-      this.assignments.set(keyOf(assignment), assignment)
+    void this.answer(Promise.resolve(), () => {
+      const queues = partitions.map((partition) => this.consumer.takePartitionQueue(partition))
+      this.consumer.assign(partitions)
+      for (const [i, partition] of partitions.entries()) this.add(partition, queues[i]!)
+      this.log.info({ partitions: numbersOf(partitions) }, 'partitions assigned')
+      this.goOn()
+    })
+  }
+
+  private add({ topic, partition }: TopicPartition, queue: number): void {
+    const thread = this.pool.take()
+    resetCounters(thread)
+    const assignment: Assignment = {
+      topic,
+      partition,
+      thread,
+      caughtUpAtMs: Date.now(),
+      queue,
+      restarts: 0,
+      recordsAtRestart: thread.counters.get('records'),
+      restartAskedAtMs: 0,
+      waitsFor: '',
+      leave: () => undefined,
+      released: Promise.resolve(),
     }
-    this.log.info({ partitions: partitions.map((p) => p.partition) }, 'partitions assigned')
-    this.goOn()
+    assignment.released = serve(assignment, this.context)
+    this.assignments.set(keyOf(assignment), assignment)
   }
 
   /** Has the workers let go, then acknowledges; until then the group waits for this member. */
   async revoke(partitions: readonly TopicPartition[]): Promise<void> {
     const lost = this.consumer.isAssignmentLost()
-    const numbers = partitions.map((p) => p.partition)
-    this.log.info({ partitions: numbers, lost }, 'partitions revoked')
-    const revoked = partitions.map((partition) => this.get(partition))
-    const leaving = revoked.filter((assignment) => assignment !== undefined)
+    this.log.info({ partitions: numbersOf(partitions), lost }, 'partitions revoked')
     this.revocations++
-    await this.release(leaving, lost)
+    await this.answer(this.release(this.known(partitions), lost), () => {
+      // Another revocation may have been answered meanwhile, of some of them.
+      const leaving = this.known(partitions)
+      try {
+        this.consumer.unassign(leaving)
+      } catch (error) {
+        this.log.warn(messageOf(error))
+      }
+      for (const assignment of leaving) {
+        this.consumer.destroyQueue(assignment.queue as never)
+        this.assignments.delete(keyOf(assignment))
+        this.pool.giveBack(assignment.thread)
+      }
+      if (this.size > 0) this.goOn()
+    })
     this.revocations--
-    try {
-      this.consumer.unassign(partitions)
-    } catch (error) {
-      this.log.warn(messageOf(error))
-    }
-    for (const assignment of leaving) {
-      this.consumer.destroyQueue(assignment.queue as never)
-      this.assignments.delete(keyOf(assignment))
-      this.pool.giveBack(assignment.thread)
-    }
-    if (this.size > 0) this.goOn()
+  }
+
+  private known(partitions: readonly TopicPartition[]): Assignment[] {
+    const assignments = partitions.map((partition) => this.get(partition))
+    return assignments.filter((assignment) => assignment !== undefined)
+  }
+
+  /** Answers an event of the group when it can be, and those before it were. */
+  private answer(isReady: Promise<unknown>, reply: () => void): Promise<void> {
+    const before = this.answered
+    this.answered = (async () => {
+      await before
+      await isReady
+      try {
+        reply()
+      } catch (error) {
+        this.context.fail(messageOf(error), error)
+      }
+    })()
+    return this.answered
   }
 
   /** What follows a rebalance need not wait for the seconds that librdkafka would wait. */
@@ -162,6 +193,10 @@ export class Membership {
     if (counters.command < command) counters.command = command
     this.consumer.wakeQueue(assignment.queue as never)
   }
+}
+
+function numbersOf(partitions: readonly TopicPartition[]): number[] {
+  return partitions.map(({ partition }) => partition)
 }
 
 function stagesOf(assignments: readonly Assignment[]): string {
