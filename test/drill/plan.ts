@@ -12,6 +12,7 @@ const OTHERS = {
   'freeze worker': 2,
   'pause broker': 1,
   'slow network': 2,
+  'lose answers': 2,
   'fence producer': 2,
   'add partition': 1,
 } as const

@@ -5,7 +5,7 @@
 //   await using cluster = await KafkaCluster.start()
 //   await cluster.createTopic('applications', { partitions: 4 })
 
-import { mkdtempSync, readFileSync, readdirSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { libraryPath, openLibrary } from '../../src/rdkafka/library.ts'
@@ -65,6 +65,7 @@ export class KafkaCluster implements AsyncDisposable {
   private readonly archive: Archive
   private readonly options: ClusterOptions
   private stopping: Promise<void> | undefined
+  private keptFolder = ''
 
   /** Why there is no Kafka here, in one sentence; undefined when there is. */
   static unavailable(): string | undefined {
@@ -150,6 +151,11 @@ export class KafkaCluster implements AsyncDisposable {
     await node.waitUntil(({ brokers }) => brokers.includes(id), until)
   }
 
+  /** Has the nodes' data and logs copied at the end. */
+  keep(folder: string): void {
+    this.keptFolder = folder
+  }
+
   /** Ends all nodes and removes their data; again is a no-op. */
   stop(): Promise<void> {
     this.stopping ??= this.end()
@@ -166,6 +172,7 @@ export class KafkaCluster implements AsyncDisposable {
     // Java writes the archive when it ends in good order; without one to write there is no need to.
     await first?.end(this.archive.isDue && others.length === 0 ? STOP_MS_MAX : 0)
     this.archive.keep()
+    if (this.keptFolder !== '') cpSync(this.folder, this.keptFolder, { recursive: true })
     await this.watchdog.end()
   }
 

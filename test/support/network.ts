@@ -2,22 +2,25 @@
 // brokers among themselves go through them.
 
 import { join } from 'node:path'
-import { freePorts } from '../support/kafka-ports.ts'
-import type { Order } from './slow-network.ts'
+import { freePorts } from './kafka-ports.ts'
+import type { Harm, Order, Report } from './network-proxy.ts'
 
-export class Network {
+export class Network implements AsyncDisposable {
+  /** Answers that were lost or falsified by the last order. */
+  harmed = 0
   /** Of the proxies, one a broker. */
   readonly ports: readonly number[]
   private readonly child: Bun.Subprocess
-  private readonly listening = new Set<number>()
 
   constructor(brokers: number) {
     this.ports = freePorts(brokers)
-    this.child = Bun.spawn([process.execPath, join(import.meta.dir, 'slow-network.ts')], {
+    this.child = Bun.spawn([process.execPath, join(import.meta.dir, 'network-proxy.ts')], {
       stdin: 'ignore',
       stdout: 'ignore',
       stderr: 'inherit',
-      ipc: (message: { listening: number }) => this.listening.add(message.listening),
+      ipc: (report: Report) => {
+        if ('harmed' in report) this.harmed = report.harmed
+      },
     })
   }
 
@@ -36,11 +39,17 @@ export class Network {
     this.order({ type: 'delay', delayMs })
   }
 
+  /** Of all brokers' answers; nothing more when there is none. */
+  harm(harm?: Harm): void {
+    this.harmed = 0
+    this.order({ type: 'harm', harm })
+  }
+
   private order(order: Order): void {
     this.child.send(order)
   }
 
-  async stop(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.child.kill('SIGKILL')
     await this.child.exited
   }
