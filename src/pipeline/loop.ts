@@ -452,6 +452,9 @@ export class PartitionLoop {
     const firstOffset = counters.get('firstOffset')
     const known = this.ownCommitted
     const committed = known >= 0 ? known : committedOffset(source, timeoutMs, counters)
+    const { topic, partition } = source
+    const from = { topic, partition, committed: committed >= 0 ? committed : 'none' }
+    this.hooks.log('info', 'begins at the committed offset', from)
     if (firstOffset < 0) {
       this.startOffset = committed
       return

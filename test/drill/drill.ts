@@ -2,14 +2,15 @@
 // and everything that can go wrong does, by a plan. At the end each application must have exactly
 // one outcome.
 
+import { join } from 'node:path'
 import { BUILD } from '../../src/paths.ts'
 import { libraryPath, openLibrary } from '../../src/rdkafka/library.ts'
 import { TOPICS } from '../support/applications.ts'
 import { KafkaCluster } from '../support/kafka.ts'
+import { Network } from '../support/network.ts'
 import { Faults } from './faults.ts'
 import { Feed } from './feed.ts'
 import { Fleet, type Protocol } from './fleet.ts'
-import { Network } from './network.ts'
 import { makePlan } from './plan.ts'
 import { Outcomes, type Verdict } from './verdict.ts'
 
@@ -28,8 +29,10 @@ export type DrillOptions = {
   seconds: number
   seed: number
   protocol: Protocol
-  /** Folder for the workers' logs. */
-  logs: string | undefined
+  /** Whether killed brokers come back before their session is over: see faults.ts. */
+  hastyBrokers: boolean
+  /** Folder for the workers' logs, and for the brokers' data when all is not well. */
+  logs: string
 }
 
 export type DrillResult = { applications: number } & Verdict & {
@@ -50,38 +53,37 @@ export async function runDrill(options: DrillOptions, hooks: DrillHooks): Promis
   const { applications, kills, seconds, seed, protocol } = options
   openLibrary(libraryPath(BUILD))
   const plan = makePlan(seed, kills, seconds)
-  const network = new Network(BROKERS)
+  await using network = new Network(BROKERS)
+  await using cluster = await startCluster(network)
+  const servers = network.bootstrapServers
+  await using fleet = new Fleet(workerSettings(servers, protocol), protocol, options.logs)
+  for (let i = 0; i < WORKERS; i++) fleet.start()
+  const feed = new Feed(servers, PARTITIONS_FIRST, seed)
+  const started = performance.now()
+  const tell = (what: string) => hooks.history(performance.now() - started, what)
+  const { hastyBrokers } = options
+  const limits = { workersMax: WORKERS + 1, partitionsMax: PARTITIONS_MAX, hastyBrokers }
+  const faults = new Faults({ cluster, fleet, feed, network }, limits, tell)
+  const progress = setInterval(() => hooks.progress(feed.count), 200)
   try {
-    await using cluster = await startCluster(network)
-    const servers = network.bootstrapServers
-    await using fleet = new Fleet(workerSettings(servers, protocol), protocol, options.logs)
-    for (let i = 0; i < WORKERS; i++) fleet.start()
-    const feed = new Feed(servers, PARTITIONS_FIRST, seed)
-    const started = performance.now()
-    const tell = (what: string) => hooks.history(performance.now() - started, what)
-    const limits = { workersMax: WORKERS + 1, partitionsMax: PARTITIONS_MAX }
-    const faults = new Faults({ cluster, fleet, feed, network }, limits, tell)
-    const progress = setInterval(() => hooks.progress(feed.count), 200)
-    try {
-      await Promise.all([feed.run(applications, seconds * 1000), faults.run(plan)])
-      await faults.settle()
-      tell('all applications are sent, no more faults')
-      await feed.flush(DELIVERY_MS_MAX)
-      using outcomes = new Outcomes(servers, feed.sent.length, PARTITIONS_FIRST)
-      await readAll(outcomes, applications)
-      tell(`${outcomes.count} outcomes are there`)
-      await fleet.stopAll()
-      while (!outcomes.read()) await Bun.sleep(0)
-      const verdict = outcomes.judge(feed.sent)
-      for (const bad of [...outcomes.repeats, ...fleet.failures]) tell(bad)
-      const failures = fleet.failures.length
-      return { applications, ...verdict, kills: faults.kills, seed, protocol, failures }
-    } finally {
-      clearInterval(progress)
-      feed.close()
-    }
+    await Promise.all([feed.run(applications, seconds * 1000), faults.run(plan)])
+    await faults.settle()
+    tell('all applications are sent, no more faults')
+    await feed.flush(DELIVERY_MS_MAX)
+    using outcomes = new Outcomes(servers, feed.sent.length, PARTITIONS_FIRST)
+    await readAll(outcomes, applications)
+    tell(`${outcomes.count} outcomes are there`)
+    await fleet.stopAll()
+    while (!outcomes.read()) await Bun.sleep(0)
+    const verdict = outcomes.judge(feed.sent)
+    for (const bad of [...outcomes.repeats, ...fleet.failures]) tell(bad)
+    const failures = fleet.failures.length
+    const isClean = Object.values(verdict).every((count) => count === 0)
+    if (!isClean) cluster.keep(join(options.logs, 'brokers'))
+    return { applications, ...verdict, kills: faults.kills, seed, protocol, failures }
   } finally {
-    await network.stop()
+    clearInterval(progress)
+    feed.close()
   }
 }
 
@@ -100,6 +102,7 @@ async function readAll(outcomes: Outcomes, applications: number): Promise<void> 
 async function startCluster(network: Network): Promise<KafkaCluster> {
   const cluster = await KafkaCluster.start({
     nodes: BROKERS,
+    flags: ['-Dlog4j2.level=INFO'],
     properties: ({ id, port }) => ({
       'advertised.listeners': network.advertise(id, port),
       'group.consumer.min.session.timeout.ms': String(SESSION_TIMEOUT_MS),

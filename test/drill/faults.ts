@@ -4,22 +4,47 @@ import { deliveryProperties } from '../../src/rdkafka/conf.ts'
 import { Producer } from '../../src/rdkafka/producer.ts'
 import { TOPICS } from '../support/applications.ts'
 import type { KafkaCluster } from '../support/kafka.ts'
+import type { Network } from '../support/network.ts'
+import { API_KEYS } from '../support/kafka-wire.ts'
 import type { Feed } from './feed.ts'
 import type { Fleet } from './fleet.ts'
-import type { Network } from './network.ts'
 import type { Fault } from './plan.ts'
 
-const BROKER_DOWN_MS = [500, 4000] as const
+/**
+ * Longer than the brokers' session. One that is back sooner leads what it led before, reads the
+ * transactions' log to its end, not to the high watermark, and ends at once what it finds begun
+ * there (Kafka's TransactionStateManager.loadTransactionMetadata). If that had not reached the other
+ * brokers when it was killed, and one of them leads next, the same transaction ends the other way:
+ * half of it is committed, or it never ends. Seen with Kafka 4.3.1.
+ */
+const BROKER_DOWN_MS = [5000, 9000] as const
+const HASTY_DOWN_MS = [500, 4000] as const
 /** Some longer than the brokers' own session, some shorter. */
 const BROKER_PAUSE_MS = [1000, 12_000] as const
 /** Around the session time-out: whether the worker is out when it wakes is left to chance. */
 const FREEZE_MS = [1000, 9000] as const
 const DELAY_MS = [20, 300] as const
 const DELAY_FOR_MS = [2000, 8000] as const
+/** Requests of a transaction whose answers get lost, and how many of them. */
+const LOST = [
+  'Produce',
+  'AddPartitionsToTxn',
+  'AddOffsetsToTxn',
+  'TxnOffsetCommit',
+  'EndTxn',
+] as const
+const LOST_COUNT = [1, 20] as const
 /** How much later than the applications' topic the decisions' topic grows. */
 const GROW_LATER_MS = [0, 6000] as const
 const FENCE_MS_MAX = 3000
 const TOOL_TRIES = 5
+
+export type Limits = {
+  workersMax: number
+  partitionsMax: number
+  /** Whether killed brokers come back before their session is over. */
+  hastyBrokers: boolean
+}
 
 export type Targets = { cluster: KafkaCluster; fleet: Fleet; feed: Feed; network: Network }
 
@@ -27,7 +52,7 @@ export class Faults {
   /** Kills done so far: of workers and of brokers. */
   kills = 0
   private readonly targets: Targets
-  private readonly limits: { workersMax: number; partitionsMax: number }
+  private readonly limits: Limits
   private readonly tell: (what: string) => void
   /** One broker at a time is away: with two of three Kafka itself stands still. */
   private brokers = Promise.resolve()
@@ -35,11 +60,7 @@ export class Faults {
   private slow = Promise.resolve()
   private partitionCount: number
 
-  constructor(
-    targets: Targets,
-    limits: { workersMax: number; partitionsMax: number },
-    tell: (what: string) => void,
-  ) {
+  constructor(targets: Targets, limits: Limits, tell: (what: string) => void) {
     this.targets = targets
     this.limits = limits
     this.tell = tell
@@ -88,6 +109,9 @@ export class Faults {
       case 'slow network':
         this.slow = this.slow.then(() => this.slowNetwork(fault))
         break
+      case 'lose answers':
+        this.loseAnswers(fault)
+        break
       case 'fence producer':
         this.fence(fault)
         break
@@ -112,7 +136,7 @@ export class Faults {
     const id = brokerOf(pick)
     this.tell(`kill -9 of broker ${id}`)
     await cluster.kill(id)
-    await Bun.sleep(between(BROKER_DOWN_MS, extent))
+    await Bun.sleep(between(this.limits.hastyBrokers ? HASTY_DOWN_MS : BROKER_DOWN_MS, extent))
     await cluster.restart(id)
     this.tell(`broker ${id} is back`)
   }
@@ -134,6 +158,14 @@ export class Faults {
     this.targets.network.delay(delayMs)
     await Bun.sleep(durationMs)
     this.targets.network.delay(0)
+  }
+
+  /** The broker does what it is asked, and the connection ends in place of the answer. */
+  private loseAnswers({ pick, extent }: Fault): void {
+    const name = LOST[Math.floor(pick * LOST.length)]!
+    const count = between(LOST_COUNT, extent)
+    this.tell(`the next ${count} answers to ${name} get lost`)
+    this.targets.network.harm({ apiKey: API_KEYS[name], spared: 0, count })
   }
 
   /** Takes a partition's transactional id away from the worker that serves it. */

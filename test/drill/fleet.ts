@@ -26,22 +26,18 @@ export class Fleet {
   private readonly ends: Promise<void>[] = []
   private readonly settings: Record<string, string | number>
   private readonly protocol: Protocol
-  private readonly logs: string | undefined
+  private readonly logs: string
   /** Names of those that were told to end and have not yet. */
   private readonly leaving = new Set<string>()
   private started = 0
   private isOver = false
 
   /** @param logs  folder for the workers' logs */
-  constructor(
-    settings: Record<string, string | number>,
-    protocol: Protocol,
-    logs: string | undefined,
-  ) {
+  constructor(settings: Record<string, string | number>, protocol: Protocol, logs: string) {
     this.settings = settings
     this.protocol = protocol
     this.logs = logs
-    if (logs !== undefined) mkdirSync(logs, { recursive: true })
+    mkdirSync(logs, { recursive: true })
   }
 
   get size(): number {
@@ -74,9 +70,7 @@ export class Fleet {
     const code = await worker.process.exited
     // The last lines are still on their way.
     await Bun.sleep(100)
-    if (this.logs !== undefined) {
-      writeFileSync(join(this.logs, `worker-${number}-${name}.log`), worker.log)
-    }
+    writeFileSync(join(this.logs, `worker-${number}-${name}.log`), worker.log)
     if (member.isLeaving) {
       this.leaving.delete(name)
       return

@@ -1,6 +1,9 @@
 // `bun run drill`: proof by killing. Exit code 0 when every application has exactly one outcome, in
 // order and byte for byte; 1 when not; 2 for a wrong option.
 
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { startProgress } from '../../src/cli/progress.ts'
 import { wholeNumber } from '../../src/cli/numbers.ts'
@@ -23,7 +26,10 @@ const command = new Command('drill')
       .choices(PROTOCOLS)
       .default('cooperative'),
   )
-  .option('--logs <folder>', "keep the workers' logs there")
+  .option(
+    '--logs <folder>',
+    "keep the workers' logs there; without, they stay where all is not well",
+  )
   .option('--json', 'end with one JSON object', false)
   .exitOverride()
   .addHelpText(
@@ -35,7 +41,11 @@ Examples:
   bun run drill --kills 200 --applications 1000000 --seconds 900 --json`,
   )
 
-type Options = Omit<DrillOptions, 'seed'> & { seed?: number; json: boolean }
+type Options = Omit<DrillOptions, 'seed' | 'logs'> & {
+  seed?: number
+  logs?: string
+  json: boolean
+}
 
 async function main(): Promise<number> {
   try {
@@ -51,7 +61,8 @@ async function main(): Promise<number> {
   }
   const given = command.opts<Options>()
   const seed = given.seed ?? Date.now() % 1_000_000
-  const options: DrillOptions = { ...given, seed, logs: given.logs }
+  const logs = given.logs ?? mkdtempSync(join(tmpdir(), 'loanstream-drill-'))
+  const options: DrillOptions = { ...given, seed, logs }
   const { applications, protocol, seconds } = options
   process.stderr.write(`drill --seed ${seed}: ${applications} applications, ${protocol}\n`)
   const progress = startProgress('applications', applications)
@@ -66,7 +77,10 @@ async function main(): Promise<number> {
     `${duplicated} duplicated, ${out_of_order} out of order, ${different} different; ` +
     `${failures} workers ended by themselves; seed ${seed}`
   process.stdout.write(`${given.json ? JSON.stringify(result) : text}\n`)
-  return lost + duplicated + out_of_order + different === 0 ? 0 : 1
+  const isClean = lost + duplicated + out_of_order + different === 0
+  if (given.logs === undefined && isClean && failures === 0) rmSync(logs, { recursive: true })
+  else process.stderr.write(`logs are in ${logs}\n`)
+  return isClean ? 0 : 1
 }
 
 process.exit(await main())
