@@ -23,7 +23,8 @@ const MISSING_TYPES: readonly (Missing | undefined)[] = ['none', 'zero', 'nan', 
 const CATEGORY_WORDS_MAX = 2 ** 26
 
 type Entry = { value: string; line: number }
-type Section = { name: string; line: number; entries: Map<string, Entry> }
+/** Where a section begins in the text, and its entries by key. */
+type Section = { name: string; line: number; at: number; entries: Map<string, Entry> }
 
 /**
  * Parses a model.
@@ -43,7 +44,8 @@ class Parser {
   }
 
   forest(text: string): Forest {
-    const [header, ...trees] = this.sections(text)
+    const { sections, end } = this.sections(text)
+    const [header, ...trees] = sections
     if (!header || header.name !== 'tree') throw this.error(1, 'is no LightGBM text model')
     const version = this.get(header, 'version')
     if (version.value !== 'v3' && version.value !== 'v4') {
@@ -56,19 +58,32 @@ class Parser {
     if (typeof link === 'string') throw this.error(objective.line, link)
     const features = this.features(header)
     const sizes = this.get(header, 'tree_sizes')
-    const stated = sizes.value === '' ? 0 : sizes.value.split(' ').length
-    if (stated !== trees.length) {
-      throw this.error(sizes.line, `states ${stated} trees, the file holds ${trees.length}`)
+    const stated = sizes.value === '' ? [] : sizes.value.split(' ')
+    if (stated.length !== trees.length) {
+      const what = `states ${stated.length} trees, the file holds ${trees.length}`
+      throw this.error(sizes.line, what)
     }
     for (const [i, { name, line }] of trees.entries()) {
       if (name !== `tree ${i}`) throw this.error(line, `Tree=${i} is due, is ${name}`)
     }
-    return {
+    const forest = {
       features,
       sigmoid: link.sigmoid,
       ...(link.identity ? { identity: true } : {}),
       ...(header.entries.has('average_output') ? { averaged: true } : {}),
       trees: trees.map((section) => this.tree(section, features.length)),
+    }
+    this.checkSizes(stated, trees, end)
+    return forest
+  }
+
+  /** LightGBM finds its trees by them, and loads no file whose trees are longer or shorter. */
+  private checkSizes(stated: readonly string[], trees: readonly Section[], end: number): void {
+    for (const [i, { name, line, at }] of trees.entries()) {
+      const size = (trees[i + 1]?.at ?? end) - at
+      if (size === Number(stated[i])) continue
+      const what = `${name} has ${size} bytes, tree_sizes says ${stated[i]}: the file was edited`
+      throw this.error(line, what)
     }
   }
 
@@ -85,14 +100,18 @@ class Parser {
     return features
   }
 
-  /** Header and trees, up to the line that ends the trees. */
-  private sections(text: string): Section[] {
+  /** Header and trees, and where the line begins that ends the trees. */
+  private sections(text: string): { sections: Section[]; end: number } {
     const sections: Section[] = []
     let lineNumber = 0
+    let next = 0
     for (const raw of text.split('\n')) {
       lineNumber++
+      const at = next
+      // Lines that end as Windows has them count as LightGBM wrote them.
+      next += raw.length + (raw.endsWith('\r') ? 0 : 1)
       const line = raw.trimEnd()
-      if (line === 'end of trees') return sections
+      if (line === 'end of trees') return { sections, end: at }
       if (line === '') continue
       const equals = line.indexOf('=')
       const key = equals < 0 ? line : line.slice(0, equals)
@@ -100,7 +119,7 @@ class Parser {
       const current = sections[sections.length - 1]
       if (!current || key === 'Tree') {
         const name = key === 'Tree' ? `tree ${value}` : key
-        sections.push({ name, line: lineNumber, entries: new Map() })
+        sections.push({ name, line: lineNumber, at, entries: new Map() })
       } else if (current.entries.has(key)) {
         throw this.error(lineNumber, `repeats ${key}`)
       } else {
