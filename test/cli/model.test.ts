@@ -18,6 +18,7 @@ import { fromRoot } from '../../src/paths.ts'
 import { loadArtefact } from '../../src/scorer/artefact.ts'
 import { cli } from '../support/cli.ts'
 import { bitsOf } from '../support/engine.ts'
+import { sized } from '../support/lightgbm-text.ts'
 
 setDefaultTimeout(60_000)
 
@@ -274,7 +275,7 @@ describe('inspect', () => {
 
   test('leaves gains out where the file has none', async () => {
     const text = readFileSync(FIXTURE, 'utf8').replace(/^split_gain=.*\n/gm, '')
-    writeFileSync(path('gainless.txt'), text)
+    writeFileSync(path('gainless.txt'), sized(text))
     const { out } = await model(['inspect', path('gainless.txt')])
     expect(out).not.toContain('gain %')
     expect(out).toContain('The source states no gains')

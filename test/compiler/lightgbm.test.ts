@@ -10,6 +10,7 @@ import { rawScore } from '../../src/compiler/forest.ts'
 import { parseLightGbm } from '../../src/compiler/lightgbm.ts'
 import { makeTables } from '../../src/compiler/tables.ts'
 import { draws, refusal, runs } from '../support/engine.ts'
+import { sized } from '../support/lightgbm-text.ts'
 
 /** A model of two trees: three leaves, then one. Lines are counted from 1. */
 const MODEL = `tree
@@ -65,13 +66,6 @@ pandas_categorical:null
 function edited(from: string, to: string): string {
   expect(MODEL).toContain(from)
   return MODEL.replace(from, to)
-}
-
-/** What tells an edited text from one that LightGBM wrote, its trees' sizes, made right again. */
-function sized(text: string): string {
-  const [, ...trees] = text.slice(0, text.indexOf('end of trees')).split(/^(?=Tree=)/m)
-  const sizes = trees.map((tree) => tree.replaceAll('\r', '').length)
-  return text.replace(/^(tree_sizes=)[\d ]*/m, `$1${sizes.join(' ')}`)
 }
 
 function lineOf(text: string): number {
