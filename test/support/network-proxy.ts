@@ -58,10 +58,14 @@ function listen(port: number, target: number): void {
     const meant = new Set<number>()
     forward(client, broker, (request) => {
       // A request is its length, api_key INT16, api_version INT16, correlation_id INT32.
-      if (harm && request.readInt16BE(4) === harm.apiKey) meant.add(request.readInt32BE(8))
+      const isMeant = request.length >= 12 && request.readInt16BE(4) === harm?.apiKey
+      if (isMeant) meant.add(request.readInt32BE(8))
       return true
     })
-    forward(broker, client, (answer) => !meant.delete(answer.readInt32BE(4)) || passes(answer))
+    forward(broker, client, (answer) => {
+      const isMeant = answer.length >= 8 && meant.delete(answer.readInt32BE(4))
+      return !isMeant || passes(answer)
+    })
   })
   server.listen(port, '127.0.0.1', () => report({ listening: port }))
 }
