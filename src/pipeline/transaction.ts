@@ -18,6 +18,8 @@ const CONNECT_WAIT_MS = 1000
 const FLUSH_START_MS = 1
 /** Within this the broker has written a transaction's markers, mostly. */
 const MARKERS_MS = 5
+/** By which a transaction grows first, of those that have no interval. */
+const GROW_FIRST_MS = 10
 
 export class Transaction implements Delivery {
   private readonly outbox: Outbox
@@ -28,6 +30,8 @@ export class Transaction implements Delivery {
   private isEnding = false
   /** When the next commit is due; in the past at first, and after a time without records. */
   private dueAtMs = 0
+  /** How much longer than the interval the transactions of a partition that is behind last. */
+  private growsForMs = 0
   private records = 0
   private nextOffset = -1
   /** Up to where an aborted transaction went: that much was due already. */
@@ -84,10 +88,9 @@ export class Transaction implements Delivery {
    */
   untilDue(nowMs: number, idleMs: number, isBehind: boolean): number {
     if (!this.open) return idleMs
-    const { commitIntervalMs, behindIntervalMs } = this.settings
     if (this.records >= this.settings.commitRecords) return 0
     if (this.dueOffset >= 0 && this.nextOffset >= this.dueOffset) return 0
-    const growsForMs = isBehind ? Math.max(0, behindIntervalMs - commitIntervalMs) : 0
+    const growsForMs = isBehind ? this.growsForMs : 0
     return Math.max(0, Math.min(this.dueAtMs + growsForMs - nowMs, idleMs))
   }
 
@@ -117,7 +120,20 @@ export class Transaction implements Delivery {
     // From commit to commit, as the commit's own time is a part of what a record waits; but when
     // that takes long, half of the time is left for gathering.
     this.dueAtMs = Math.max(startedAtMs + commitIntervalMs, Date.now() + commitIntervalMs / 2)
+    this.grow(Date.now() - startedAtMs)
     return this.nextOffset
+  }
+
+  /**
+   * Transactions of a partition that is behind double until they last for as long as they may. When
+   * a commit takes longer than that, the broker cannot take more, such as by its quota: a large one
+   * would not be out before its time is up, and be read again for ever.
+   */
+  private grow(tookMs: number): void {
+    const { commitIntervalMs, behindIntervalMs } = this.settings
+    const mostMs = Math.max(0, behindIntervalMs - commitIntervalMs)
+    const nextMs = 2 * this.growsForMs + Math.max(commitIntervalMs, GROW_FIRST_MS)
+    this.growsForMs = tookMs > behindIntervalMs ? 0 : Math.min(mostMs, nextMs)
   }
 
   /**
