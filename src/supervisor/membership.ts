@@ -52,7 +52,7 @@ export class Membership {
    * back what was revoked before that was acknowledged.
    */
   assign(partitions: readonly TopicPartition[]): void {
-    void this.answer(Promise.resolve(), () => {
+    void this.answer(() => {
       const queues = partitions.map((partition) => this.consumer.takePartitionQueue(partition))
       this.consumer.assign(partitions)
       for (const [i, partition] of partitions.entries()) this.add(partition, queues[i]!)
@@ -86,9 +86,13 @@ export class Membership {
     const lost = this.consumer.isAssignmentLost()
     this.log.info({ partitions: numbersOf(partitions), lost }, 'partitions revoked')
     this.revocations++
-    await this.answer(this.release(this.known(partitions), lost), () => {
-      // Another revocation may have been answered meanwhile, of some of them.
+    const released = this.release(this.known(partitions), lost)
+    await this.answer(async () => {
+      await released
+      // Those that another revocation, answered meanwhile, has let go are gone, and what was
+      // assigned meanwhile does not know yet that it shall let go.
       const leaving = this.known(partitions)
+      await this.release(leaving, lost)
       try {
         this.consumer.unassign(leaving)
       } catch (error) {
@@ -109,18 +113,11 @@ export class Membership {
     return assignments.filter((assignment) => assignment !== undefined)
   }
 
-  /** Answers an event of the group when it can be, and those before it were. */
-  private answer(isReady: Promise<unknown>, reply: () => void): Promise<void> {
-    const before = this.answered
-    this.answered = (async () => {
-      await before
-      await isReady
-      try {
-        reply()
-      } catch (error) {
-        this.context.fail(messageOf(error), error)
-      }
-    })()
+  /** Answers an event of the group when those before it were. */
+  private answer(reply: () => void | Promise<void>): Promise<void> {
+    this.answered = this.answered
+      .then(reply)
+      .catch((error) => this.context.fail(messageOf(error), error))
     return this.answered
   }
 

@@ -3,7 +3,7 @@
 // made to do at will: what it is told is written down here in its place.
 
 import { expect, test } from 'bun:test'
-import { Counters } from '../../src/metrics/counters.ts'
+import { COMMAND_DRAIN, Counters } from '../../src/metrics/counters.ts'
 import type { Consumer } from '../../src/rdkafka/consumer.ts'
 import type { TopicPartition } from '../../src/rdkafka/topic-partition-list.ts'
 import type { ServeContext } from '../../src/supervisor/assignment.ts'
@@ -78,4 +78,24 @@ test('a partition that is revoked twice is let go once', async () => {
   const first = ['unassign 0', 'destroy queue 1', 'give back']
   const second = ['unassign 3', 'destroy queue 2', 'give back']
   expect(calls.slice(1)).toEqual([...first, ...second])
+})
+
+test('what came back before it was let go, and is revoked again, is let go once more', async () => {
+  const { membership, calls, ends } = membershipOf()
+  membership.assign([at(0)])
+  await settled()
+  const first = membership.revoke([at(0)])
+  membership.assign([at(0)])
+  const second = membership.revoke([at(0)])
+  await settled()
+  ends[0]!()
+  await first
+  await settled()
+  const once = ['unassign 0', 'destroy queue 1', 'give back']
+  expect(calls.slice(1)).toEqual([...once, 'assign 0'])
+  expect(membership.all().map(({ thread }) => thread.counters.command)).toEqual([COMMAND_DRAIN])
+  ends[1]!()
+  await second
+  expect(calls.slice(5)).toEqual(['unassign 0', 'destroy queue 2', 'give back'])
+  expect(membership.size).toBe(0)
 })
