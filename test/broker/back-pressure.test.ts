@@ -4,9 +4,9 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { BUILD } from '../../src/paths.ts'
 import { libraryPath, openLibrary } from '../../src/rdkafka/library.ts'
-import { type Input, TOPICS, makeInputs, readTopic, send } from '../support/applications.ts'
+import { makeInputs } from '../support/applications.ts'
 import { KafkaCluster } from '../support/kafka.ts'
-import { expectExactlyOneOutcome } from '../support/outcomes.ts'
+import { OwnTopics } from '../support/own-topics.ts'
 import { WorkerProcess } from '../support/worker-process.ts'
 
 const PARTITIONS = 2
@@ -30,42 +30,6 @@ describe.skipIf(unavailable !== undefined)(
       await cluster.stop()
     })
 
-    async function makeTopics(name: string, on: KafkaCluster, decisions = {}) {
-      const topics = {
-        applications: `${name}.${TOPICS.applications}`,
-        decisions: `${name}.${TOPICS.decisions}`,
-        deadLetters: `${name}.${TOPICS.deadLetters}`,
-      }
-      for (const topic of Object.values(topics)) {
-        const config = topic === topics.decisions ? decisions : {}
-        await on.createTopic(topic, { partitions: PARTITIONS, config })
-      }
-      return topics
-    }
-
-    type Topics = Awaited<ReturnType<typeof makeTopics>>
-
-    function startWorker(
-      topics: Topics,
-      on: KafkaCluster,
-      more: Record<string, string | number> = {},
-    ) {
-      return new WorkerProcess({
-        'bootstrap.servers': on.bootstrapServers,
-        'group.id': topics.applications,
-        'topic.applications': topics.applications,
-        'topic.decisions': topics.decisions,
-        'topic.dead.letters': topics.deadLetters,
-        ...more,
-      })
-    }
-
-    function expectOutcomes(inputs: readonly Input[], topics: Topics, on: KafkaCluster) {
-      const read = (topic: string) => readTopic(on.bootstrapServers, topic, PARTITIONS)
-      const letters = read(topics.deadLetters).flat()
-      expectExactlyOneOutcome(inputs, read(topics.decisions), letters, topics.applications)
-    }
-
     async function alter(entity: readonly string[], change: readonly string[]) {
       const args = ['--bootstrap-server', '{bootstrap}', '--alter', ...entity, ...change]
       const { exitCode, errors } = await cluster.tool(CONFIG_COMMAND, args)
@@ -83,12 +47,15 @@ describe.skipIf(unavailable !== undefined)(
     }
 
     test('a producer that the broker throttles keeps its memory and goes on when it may', async () => {
-      const topics = await makeTopics('throttled', cluster)
+      const topics = await OwnTopics.make(cluster, 'throttled', { partitions: PARTITIONS })
       const clients = ['--entity-type', 'clients', '--entity-name', 'throttled']
       await alter(clients, ['--add-config', 'producer_byte_rate=400000'])
       const inputs = makeInputs(300_000, PARTITIONS)
-      send(cluster.bootstrapServers, inputs, topics.applications)
-      await using worker = startWorker(topics, cluster, { 'producer.client.id': 'throttled' })
+      topics.send(inputs)
+      await using worker = new WorkerProcess({
+        ...topics.settings(),
+        'producer.client.id': 'throttled',
+      })
       await worker.reaches('loan_records_total', 2000, 60_000)
       const early = await meanMegabytes(worker, 6)
       await Bun.sleep(4000)
@@ -100,16 +67,19 @@ describe.skipIf(unavailable !== undefined)(
       await alter(clients, ['--delete-config', 'producer_byte_rate'])
       await worker.caughtUp(PARTITIONS, 60_000)
       expect(await worker.stop()).toBe(0)
-      expectOutcomes(inputs, topics, cluster)
+      topics.expectOutcomes()
     })
 
     test('decisions that the brokers refuse for want of replicas wait, and nothing is lost', async () => {
       await using three = await KafkaCluster.start({ nodes: 3 })
-      const topics = await makeTopics('refused', three, { 'min.insync.replicas': '3' })
+      const topics = await OwnTopics.make(three, 'refused', {
+        partitions: PARTITIONS,
+        config: { decisions: { 'min.insync.replicas': '3' } },
+      })
       const inputs = makeInputs(100_000, PARTITIONS, 0.01)
-      send(three.bootstrapServers, inputs, topics.applications)
+      topics.send(inputs)
       await three.kill(3)
-      await using worker = startWorker(topics, three, { 'broker.timeout.ms': 8000 })
+      await using worker = new WorkerProcess({ ...topics.settings(), 'broker.timeout.ms': 8000 })
       // librdkafka sends them again and again, until the commit's time is over.
       await worker.logged('Failed to flush all outstanding messages', 90_000)
       const early = await meanMegabytes(worker, 4)
@@ -120,7 +90,7 @@ describe.skipIf(unavailable !== undefined)(
       await three.restart(3)
       await worker.caughtUp(PARTITIONS, 60_000)
       expect(await worker.stop()).toBe(0)
-      expectOutcomes(inputs, topics, three)
+      topics.expectOutcomes()
     })
   },
 )

@@ -10,18 +10,18 @@ import { Producer } from '../../src/rdkafka/producer.ts'
 import {
   CHALLENGER_TOPIC,
   type Input,
-  TOPICS,
+  type ReadRecord,
   defaultProgram,
   expectedOutcomes,
   header,
   makeInputs,
   readTopic,
-  send,
   untilUncommitted,
 } from '../support/applications.ts'
 import { OTHER_MODEL_FOLDER } from '../support/model-host.ts'
 import { KafkaCluster } from '../support/kafka.ts'
 import { expectExactlyOneOutcome, expectReferredOnceMore } from '../support/outcomes.ts'
+import { OwnTopics, type OwnTopicsOptions } from '../support/own-topics.ts'
 import { WorkerProcess } from '../support/worker-process.ts'
 
 const PARTITIONS = 4
@@ -46,35 +46,13 @@ describe.skipIf(unavailable !== undefined)(
       await cluster.stop()
     })
 
-    /** Topics of a test's own, so that each starts from nothing. */
-    async function makeTopics(name: string): Promise<Record<keyof typeof TOPICS, string>> {
-      const topics = {
-        applications: `${name}.${TOPICS.applications}`,
-        decisions: `${name}.${TOPICS.decisions}`,
-        deadLetters: `${name}.${TOPICS.deadLetters}`,
-      }
-      for (const topic of Object.values(topics)) {
-        await cluster.createTopic(topic, { partitions: PARTITIONS })
-      }
-      return topics
-    }
+    const makeTopics = (name: string, config: OwnTopicsOptions['config'] = {}) =>
+      OwnTopics.make(cluster, name, { partitions: PARTITIONS, config })
 
-    function settings(topics: Record<keyof typeof TOPICS, string>) {
-      return {
-        'bootstrap.servers': cluster.bootstrapServers,
-        'group.id': topics.applications,
-        'topic.applications': topics.applications,
-        'topic.decisions': topics.decisions,
-        'topic.dead.letters': topics.deadLetters,
-        'session.timeout.ms': SESSION_TIMEOUT_MS,
-      }
-    }
-
-    function expectOutcomes(inputs: readonly Input[], topics: Record<keyof typeof TOPICS, string>) {
-      const read = (topic: string) => readTopic(cluster.bootstrapServers, topic, PARTITIONS)
-      const deadLetters = read(topics.deadLetters).flat()
-      expectExactlyOneOutcome(inputs, read(topics.decisions), deadLetters, topics.applications)
-    }
+    const settings = (topics: OwnTopics) => ({
+      ...topics.settings(),
+      'session.timeout.ms': SESSION_TIMEOUT_MS,
+    })
 
     test('after kill -9 in mid-stream and a restart every input has exactly one outcome, in order', async () => {
       const topics = await makeTopics('killed')
@@ -82,7 +60,7 @@ describe.skipIf(unavailable !== undefined)(
       await cluster.createTopic(queue, { partitions: PARTITIONS })
       const referring = { ...settings(topics), 'topic.referred': queue }
       const inputs = makeInputs(200_000, PARTITIONS, 0.01)
-      send(cluster.bootstrapServers, inputs, topics.applications)
+      topics.send(inputs)
       for (const decided of [20_000, 60_000]) {
         await using worker = new WorkerProcess({
           ...referring,
@@ -90,27 +68,27 @@ describe.skipIf(unavailable !== undefined)(
           'batch.records': 100,
           'commit.interval.ms': 300,
         })
-        await untilUncommitted(cluster.bootstrapServers, topics.decisions, PARTITIONS, decided / 4)
+        await untilUncommitted(
+          cluster.bootstrapServers,
+          topics.names.decisions,
+          PARTITIONS,
+          decided / 4,
+        )
         worker.process.kill('SIGKILL')
         await worker.process.exited
       }
-      const before = readTopic(cluster.bootstrapServers, topics.decisions, PARTITIONS).flat().length
+      const before = topics.read('decisions').flat().length
       expect(before).toBeGreaterThan(0)
       expect(before).toBeLessThan(inputs.length)
       await using worker = new WorkerProcess(referring)
       await worker.caughtUp(PARTITIONS, 60_000)
       expect(await worker.stop()).toBe(0)
-      expectOutcomes(inputs, topics)
-      const read = (topic: string) => readTopic(cluster.bootstrapServers, topic, PARTITIONS)
-      expect(expectReferredOnceMore(read(topics.decisions), read(queue))).toBeGreaterThan(0)
+      topics.expectOutcomes()
+      const referred = readTopic(cluster.bootstrapServers, queue, PARTITIONS)
+      expect(expectReferredOnceMore(topics.read('decisions'), referred)).toBeGreaterThan(0)
       // What the killed workers had produced without committing is there, and no reader sees it.
-      const uncommitted = readTopic(
-        cluster.bootstrapServers,
-        topics.decisions,
-        PARTITIONS,
-        'read_uncommitted',
-      )
-      const seen = readTopic(cluster.bootstrapServers, topics.decisions, PARTITIONS).flat().length
+      const uncommitted = topics.read('decisions', 'read_uncommitted')
+      const seen = topics.read('decisions').flat().length
       expect(uncommitted.flat().length).toBeGreaterThan(seen)
     })
 
@@ -119,7 +97,7 @@ describe.skipIf(unavailable !== undefined)(
       const rivals = `challenged.${CHALLENGER_TOPIC}`
       await cluster.createTopic(rivals, { partitions: PARTITIONS })
       const inputs = makeInputs(200_000, PARTITIONS, 0.01)
-      send(cluster.bootstrapServers, inputs, topics.applications)
+      topics.send(inputs)
       const challenged = {
         ...settings(topics),
         'topic.challenger': rivals,
@@ -141,13 +119,13 @@ describe.skipIf(unavailable !== undefined)(
       const decided = await worker.metric('loan_decisions_total')
       expect(await worker.metric('loan_challenger_decisions_total')).toBe(decided)
       expect(await worker.stop()).toBe(0)
-      expectOutcomes(inputs, topics)
+      topics.expectOutcomes()
       // The challenger's are best effort over a kill: some may be missing, some there twice.
       const read = readTopic(cluster.bootstrapServers, rivals, PARTITIONS)
       const program = defaultProgram(OTHER_MODEL_FOLDER)
       for (const [partition, outcomes] of expectedOutcomes(
         inputs,
-        topics.applications,
+        topics.names.applications,
         program,
       ).entries()) {
         const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1')
@@ -161,11 +139,7 @@ describe.skipIf(unavailable !== undefined)(
     })
 
     test('records too large for the dead letters go there without their value, and harm no other', async () => {
-      const topics = await makeTopics('large')
-      await cluster.createTopic('large.small', {
-        partitions: PARTITIONS,
-        config: { 'max.message.bytes': '20000' },
-      })
+      const topics = await makeTopics('large', { deadLetters: { 'max.message.bytes': '20000' } })
       const inputs = makeInputs(400, PARTITIONS)
       const key = new TextEncoder().encode('k')
       const large = (bytes: number): Input => {
@@ -175,13 +149,12 @@ describe.skipIf(unavailable !== undefined)(
       inputs.splice(100, 0, large(900_000))
       inputs.splice(200, 0, large(30_000))
       inputs.splice(300, 0, large(5000))
-      const where = { ...topics, deadLetters: 'large.small' }
-      send(cluster.bootstrapServers, inputs, topics.applications)
-      await using worker = new WorkerProcess(settings(where))
+      topics.send(inputs)
+      await using worker = new WorkerProcess(settings(topics))
       await worker.reaches('loan_records_total', inputs.length, 60_000)
       expect(await worker.stop()).toBe(0)
-      expectOutcomes(inputs, where)
-      const letters = readTopic(cluster.bootstrapServers, where.deadLetters, PARTITIONS).flat()
+      topics.expectOutcomes()
+      const letters = topics.read('deadLetters').flat()
       const seen = letters.map((letter) => [
         letter.value?.length ?? 0,
         header(letter, 'loanstream.value.dropped.bytes'),
@@ -200,12 +173,12 @@ describe.skipIf(unavailable !== undefined)(
         application_id: 'x'.repeat(520_000),
       })
       inputs.splice(50, 0, { partition: 0, key: new TextEncoder().encode('k'), value })
-      send(cluster.bootstrapServers, inputs, topics.applications)
+      topics.send(inputs)
       await using worker = new WorkerProcess(settings(topics))
       await worker.reaches('loan_records_total', inputs.length)
       expect(await worker.metric('loan_dead_letters_total')).toBe(1)
       expect(await worker.stop()).toBe(0)
-      expectOutcomes(inputs, topics)
+      topics.expectOutcomes()
     })
 
     test('a transaction that an upstream producer holds open makes no partition unhealthy', async () => {
@@ -219,7 +192,8 @@ describe.skipIf(unavailable !== undefined)(
       producer.initTransactions(10_000)
       producer.beginTransaction()
       const inputs = makeInputs(8, 1)
-      for (const { key, value } of inputs) producer.produce(topics.applications, 0, key, value)
+      for (const { key, value } of inputs)
+        producer.produce(topics.names.applications, 0, key, value)
       producer.flush(10_000)
       const until = performance.now() + 6000
       while (performance.now() < until) {
@@ -237,17 +211,17 @@ describe.skipIf(unavailable !== undefined)(
     test('a stopped worker leaves nothing open, and the next goes on from there', async () => {
       const topics = await makeTopics('stopped')
       const inputs = makeInputs(20_000, PARTITIONS, 0.01)
-      send(cluster.bootstrapServers, inputs.slice(0, 8000), topics.applications)
+      topics.send(inputs.slice(0, 8000))
       {
         await using worker = new WorkerProcess(settings(topics))
         await worker.reaches('loan_records_total', 4000)
         expect(await worker.stop()).toBe(0)
       }
-      send(cluster.bootstrapServers, inputs.slice(8000), topics.applications)
+      topics.send(inputs.slice(8000))
       await using worker = new WorkerProcess(settings(topics))
       await worker.caughtUp(PARTITIONS)
       expect(await worker.stop()).toBe(0)
-      expectOutcomes(inputs, topics)
+      topics.expectOutcomes()
       const { output } = await cluster.tool(
         'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
         [
@@ -255,12 +229,12 @@ describe.skipIf(unavailable !== undefined)(
           cluster.bootstrapServers,
           '--describe',
           '--group',
-          topics.applications,
+          topics.names.applications,
         ],
       )
       const lags = output
         .split('\n')
-        .filter((line) => line.includes(topics.applications) && /\d/.test(line))
+        .filter((line) => line.includes(topics.names.applications) && /\d/.test(line))
         .map((line) => line.trim().split(/\s+/))
         .map((cells) => Number(cells[5]))
       expect(lags).toEqual([0, 0, 0, 0])
@@ -274,12 +248,12 @@ describe.skipIf(unavailable !== undefined)(
       await using second = new WorkerProcess(settings(topics))
       await second.ready()
       for (let from = 0; from < inputs.length; from += 10_000) {
-        send(cluster.bootstrapServers, inputs.slice(from, from + 10_000), topics.applications)
+        topics.send(inputs.slice(from, from + 10_000))
         if (from === 20_000) expect(await first.stop()).toBe(0)
       }
-      await second.caughtUp(PARTITIONS, 60_000)
+      await topics.allDecided()
       expect(await second.stop()).toBe(0)
-      expectOutcomes(inputs, topics)
+      topics.expectOutcomes()
     })
 
     test('at-least-once loses nothing and keeps the order of first appearance over a kill', async () => {
@@ -287,7 +261,7 @@ describe.skipIf(unavailable !== undefined)(
       const queue = 'at-least-once.referred'
       await cluster.createTopic(queue, { partitions: PARTITIONS })
       const inputs = makeInputs(50_000, PARTITIONS)
-      send(cluster.bootstrapServers, inputs, topics.applications)
+      topics.send(inputs)
       const weaker = {
         ...settings(topics),
         delivery: 'at-least-once',
@@ -303,17 +277,18 @@ describe.skipIf(unavailable !== undefined)(
       await using worker = new WorkerProcess(weaker)
       await worker.caughtUp(PARTITIONS, 60_000)
       expect(await worker.stop()).toBe(0)
-      const firstOf = (topic: string) =>
-        readTopic(cluster.bootstrapServers, topic, PARTITIONS).map((records) => {
+      const firstOf = (all: ReadRecord[][]) =>
+        all.map((records) => {
           const seen = new Set<string>()
           return records.filter(({ value }) => {
             const bytes = Buffer.from(value!).toString('latin1')
             return !seen.has(bytes) && seen.add(bytes)
           })
         })
-      const first = firstOf(topics.decisions)
-      expectExactlyOneOutcome(inputs, first, [], topics.applications)
-      expect(expectReferredOnceMore(first, firstOf(queue))).toBeGreaterThan(0)
+      const first = firstOf(topics.read('decisions'))
+      expectExactlyOneOutcome(inputs, first, [], topics.names.applications)
+      const referred = firstOf(readTopic(cluster.bootstrapServers, queue, PARTITIONS))
+      expect(expectReferredOnceMore(first, referred)).toBeGreaterThan(0)
     })
   },
 )

@@ -5,12 +5,12 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { BUILD } from '../../src/paths.ts'
 import { libraryPath, openLibrary } from '../../src/rdkafka/library.ts'
-import { TOPICS, makeInputs, readTopic, send } from '../support/applications.ts'
+import { API_KEYS } from '../../src/rdkafka/mock-cluster.ts'
+import { makeInputs } from '../support/applications.ts'
 import { KafkaCluster } from '../support/kafka.ts'
-import { API_KEYS } from '../support/kafka-wire.ts'
 import type { Harm } from '../support/network-proxy.ts'
 import { Network } from '../support/network.ts'
-import { expectExactlyOneOutcome } from '../support/outcomes.ts'
+import { OwnTopics } from '../support/own-topics.ts'
 import { WorkerProcess } from '../support/worker-process.ts'
 
 const PARTITIONS = 2
@@ -48,23 +48,15 @@ describe.skipIf(unavailable !== undefined)(
 
     /** Decides while answers are harmed, and checks every outcome. */
     async function decidesAllOnce(name: string, harm: Omit<Harm, 'spared' | 'count'>) {
-      const topics = {
-        applications: `${name}.${TOPICS.applications}`,
-        decisions: `${name}.${TOPICS.decisions}`,
-        deadLetters: `${name}.${TOPICS.deadLetters}`,
-      }
-      for (const topic of Object.values(topics)) {
-        await cluster.createTopic(topic, { partitions: PARTITIONS })
-      }
-      const inputs = makeInputs(RECORDS, PARTITIONS, 0.01)
-      send(network.bootstrapServers, inputs, topics.applications)
+      const { bootstrapServers } = network
+      const topics = await OwnTopics.make(cluster, name, {
+        partitions: PARTITIONS,
+        bootstrapServers,
+      })
+      topics.send(makeInputs(RECORDS, PARTITIONS, 0.01))
       network.harm({ ...harm, spared: SPARED, count: HARMED })
       await using worker = new WorkerProcess({
-        'bootstrap.servers': network.bootstrapServers,
-        'group.id': name,
-        'topic.applications': topics.applications,
-        'topic.decisions': topics.decisions,
-        'topic.dead.letters': topics.deadLetters,
+        ...topics.settings(),
         'commit.records': COMMIT_RECORDS,
         'batch.records': COMMIT_RECORDS,
       })
@@ -72,9 +64,7 @@ describe.skipIf(unavailable !== undefined)(
       expect(await worker.stop()).toBe(0)
       expect(network.harmed).toBe(HARMED)
       network.harm()
-      const read = (topic: string) => readTopic(network.bootstrapServers, topic, PARTITIONS)
-      const deadLetters = read(topics.deadLetters).flat()
-      expectExactlyOneOutcome(inputs, read(topics.decisions), deadLetters, topics.applications)
+      topics.expectOutcomes()
       return worker
     }
 

@@ -4,9 +4,9 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { BUILD } from '../../src/paths.ts'
 import { libraryPath, openLibrary } from '../../src/rdkafka/library.ts'
-import { type Input, TOPICS, makeInputs, readTopic, send } from '../support/applications.ts'
+import { makeInputs } from '../support/applications.ts'
 import { KafkaCluster } from '../support/kafka.ts'
-import { expectExactlyOneOutcome } from '../support/outcomes.ts'
+import { OwnTopics } from '../support/own-topics.ts'
 import { WorkerProcess } from '../support/worker-process.ts'
 
 const PARTITIONS = 4
@@ -52,48 +52,12 @@ describe.skipIf(unavailable !== undefined)(
 
     /** A test's own topics, its workers, and what it sends. */
     async function world(name: string, member: (member: string) => Settings) {
-      const { bootstrapServers } = cluster
-      const topics = {
-        applications: `${name}.${TOPICS.applications}`,
-        decisions: `${name}.${TOPICS.decisions}`,
-        deadLetters: `${name}.${TOPICS.deadLetters}`,
-      }
-      for (const topic of Object.values(topics)) {
-        await cluster.createTopic(topic, { partitions: PARTITIONS })
-      }
-      const sent: Input[] = []
+      const topics = await OwnTopics.make(cluster, name, { partitions: PARTITIONS })
       return {
-        start: (of: string) =>
-          new WorkerProcess({
-            'bootstrap.servers': bootstrapServers,
-            'group.id': name,
-            'topic.applications': topics.applications,
-            'topic.decisions': topics.decisions,
-            'topic.dead.letters': topics.deadLetters,
-            ...member(of),
-          }),
+        topics,
+        start: (of: string) => new WorkerProcess({ ...topics.settings(), ...member(of) }),
         send: (count: number) => {
-          const inputs = makeInputs(count, PARTITIONS, 0.01, sent.length)
-          send(bootstrapServers, inputs, topics.applications)
-          sent.push(...inputs)
-        },
-        /** Waits until all that was sent has its outcome; a worker's lag may be of before that. */
-        allDecided: async () => {
-          const deadline = Date.now() + 60_000
-          for (;;) {
-            const outcomes = [topics.decisions, topics.deadLetters].map(
-              (topic) => readTopic(bootstrapServers, topic, PARTITIONS).flat().length,
-            )
-            if (outcomes[0]! + outcomes[1]! >= sent.length) return
-            if (Date.now() > deadline)
-              throw new Error(`${outcomes.join(' and ')} of ${sent.length}`)
-            await Bun.sleep(200)
-          }
-        },
-        expectOutcomes: () => {
-          const read = (topic: string) => readTopic(bootstrapServers, topic, PARTITIONS)
-          const letters = read(topics.deadLetters).flat()
-          expectExactlyOneOutcome(sent, read(topics.decisions), letters, topics.applications)
+          topics.send(makeInputs(count, PARTITIONS, 0.01, topics.sent.length))
         },
       }
     }
@@ -112,7 +76,7 @@ describe.skipIf(unavailable !== undefined)(
 
     describe.each(PROTOCOLS)('%s', (name, member) => {
       test('members that come, freeze past their session and go leave one outcome each', async () => {
-        const { start, send, allDecided, expectOutcomes } = await world(name, member)
+        const { topics, start, send } = await world(name, member)
         await using first = start('1')
         send(4000)
         await first.reaches('loan_records_total', 1, 60_000)
@@ -122,15 +86,15 @@ describe.skipIf(unavailable !== undefined)(
         send(20_000)
         first.process.kill('SIGSTOP')
         // What was the frozen member's is decided by the other, once it is out.
-        await allDecided()
+        await topics.allDecided()
         send(4000)
         first.process.kill('SIGCONT')
         await settled([first, second])
         expect(await first.stop()).toBe(0)
         send(4000)
-        await allDecided()
+        await topics.allDecided()
         expect(await second.stop()).toBe(0)
-        expectOutcomes()
+        topics.expectOutcomes()
       })
     })
 

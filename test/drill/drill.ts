@@ -12,7 +12,7 @@ import { Faults } from './faults.ts'
 import { Feed } from './feed.ts'
 import { Fleet, type Protocol } from './fleet.ts'
 import { makePlan } from './plan.ts'
-import { Outcomes, type Verdict } from './verdict.ts'
+import { Outcomes, type Verdict, isClean } from './verdict.ts'
 
 const BROKERS = 3
 const PARTITIONS_FIRST = 4
@@ -78,8 +78,7 @@ export async function runDrill(options: DrillOptions, hooks: DrillHooks): Promis
     const verdict = outcomes.judge(feed.sent)
     for (const bad of [...outcomes.repeats, ...fleet.failures]) tell(bad)
     const failures = fleet.failures.length
-    const isClean = Object.values(verdict).every((count) => count === 0)
-    if (!isClean) cluster.keep(join(options.logs, 'brokers'))
+    if (!isClean(verdict)) cluster.keep(join(options.logs, 'brokers'))
     return { applications, ...verdict, kills: faults.kills, seed, protocol, failures }
   } finally {
     clearInterval(progress)

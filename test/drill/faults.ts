@@ -1,11 +1,11 @@
 // What goes wrong in a drill, done to the cluster, the workers and the network.
 
 import { deliveryProperties } from '../../src/rdkafka/conf.ts'
+import { API_KEYS } from '../../src/rdkafka/mock-cluster.ts'
 import { Producer } from '../../src/rdkafka/producer.ts'
 import { TOPICS } from '../support/applications.ts'
 import type { KafkaCluster } from '../support/kafka.ts'
 import type { Network } from '../support/network.ts'
-import { API_KEYS } from '../support/kafka-wire.ts'
 import type { Feed } from './feed.ts'
 import type { Fleet } from './fleet.ts'
 import type { Fault } from './plan.ts'

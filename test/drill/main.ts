@@ -9,6 +9,7 @@ import { startProgress } from '../../src/cli/progress.ts'
 import { wholeNumber } from '../../src/cli/numbers.ts'
 import { KafkaCluster } from '../support/kafka.ts'
 import { type DrillOptions, runDrill } from './drill.ts'
+import { isClean } from './verdict.ts'
 import { PROTOCOLS } from './fleet.ts'
 
 const command = new Command('drill')
@@ -77,10 +78,10 @@ async function main(): Promise<number> {
     `${duplicated} duplicated, ${out_of_order} out of order, ${different} different; ` +
     `${failures} workers ended by themselves; seed ${seed}`
   process.stdout.write(`${given.json ? JSON.stringify(result) : text}\n`)
-  const isClean = lost + duplicated + out_of_order + different === 0
-  if (given.logs === undefined && isClean && failures === 0) rmSync(logs, { recursive: true })
+  if (given.logs === undefined && isClean(result) && failures === 0)
+    rmSync(logs, { recursive: true })
   else process.stderr.write(`logs are in ${logs}\n`)
-  return isClean ? 0 : 1
+  return isClean(result) ? 0 : 1
 }
 
 process.exit(await main())

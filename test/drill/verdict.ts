@@ -20,6 +20,11 @@ export type Verdict = {
   different: number
 }
 
+/** Whether every application has its one outcome, in order, as decided without Kafka. */
+export function isClean({ lost, duplicated, out_of_order, different }: Verdict): boolean {
+  return lost + duplicated + out_of_order + different === 0
+}
+
 /** Collects outcomes as they are read. */
 export class Outcomes implements Disposable {
   /** Decisions and dead letters read so far. */

@@ -27,7 +27,7 @@ export type Harm = {
   error?: { at: number; code: number }
 }
 
-export type Report = { listening: number } | { harmed: number }
+export type Report = { harmed: number }
 
 const LENGTH_BYTES = 4
 
@@ -67,7 +67,7 @@ function listen(port: number, target: number): void {
       return !isMeant || passes(answer)
     })
   })
-  server.listen(port, '127.0.0.1', () => report({ listening: port }))
+  server.listen(port, '127.0.0.1')
 }
 
 /** Whether the client gets the answer, as it came or with an error in it. */

@@ -18,8 +18,8 @@ export class Network implements AsyncDisposable {
       stdin: 'ignore',
       stdout: 'ignore',
       stderr: 'inherit',
-      ipc: (report: Report) => {
-        if ('harmed' in report) this.harmed = report.harmed
+      ipc: ({ harmed }: Report) => {
+        this.harmed = harmed
       },
     })
   }
