@@ -108,9 +108,14 @@ export class Producer {
     return topicMetadata(this.pointer, topic, timeoutMs)
   }
 
-  /** Waits until a broker answers, and learns where the topic's partitions are. */
+  /**
+   * Waits until a broker answers, and learns where the topic's partitions are. The first answer
+   * tells librdkafka which broker it is that it began with; that connection ends, and a new one is
+   * there when the second comes.
+   */
   connect(topic: string, timeoutMs: number): void {
     try {
+      this.metadata(topic, timeoutMs)
       this.metadata(topic, timeoutMs)
     } catch {
       // Whatever is wrong, what needs the broker next tells it.
