@@ -79,6 +79,11 @@ export async function serve(assignment: Assignment, context: ServeContext): Prom
     if (end.end === 'left' && assignment.thread.counters.command === COMMAND_ABANDON) return
     const reason = end.end === 'failed' ? end : { fatal: false, ...NO_PROGRESS }
     const mayGoOn = await mayRestart(assignment, reason, context)
+    if (counters.command > COMMAND_RESTART) {
+      // Told to let go while it paused; one that hangs must not commit when its call returns.
+      counters.command = COMMAND_ABANDON
+      return
+    }
     if (end.end === 'left') await takeOver(assignment, end.serving, context.pool)
     if (!mayGoOn) return
   }

@@ -39,7 +39,8 @@ function membershipOf() {
     consumer: consumer as unknown as Consumer,
     pool: { take, giveBack: () => calls.push('give back') },
     topics: { hasPlaceFor: () => true, refreshLeaders: () => undefined, deadLettersPartitions: 1 },
-    log: { info: () => undefined, warn: () => undefined },
+    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+    events: { isRefusal: () => false },
     fail: (message: string) => failures.push(message),
   } as unknown as ServeContext
   return { membership: new Membership(context, RELEASE_TIMEOUT_MS), calls, ends, failures }
@@ -98,4 +99,16 @@ test('what came back before it was let go, and is revoked again, is let go once 
   await second
   expect(calls.slice(5)).toEqual(['unassign 0', 'destroy queue 2', 'give back'])
   expect(membership.size).toBe(0)
+})
+
+test('no other worker takes over a partition that is revoked while its own hangs', async () => {
+  const { membership, calls, ends } = membershipOf()
+  membership.assign([at(0)])
+  await settled()
+  // It hangs in a call, and is left behind; another is about to take over.
+  membership.get(at(0))!.leave()
+  await settled()
+  await membership.revoke([at(0)])
+  expect(ends.length).toBe(1)
+  expect(calls.slice(1)).toEqual(['unassign 0', 'destroy queue 1', 'give back'])
 })
