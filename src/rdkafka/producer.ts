@@ -110,13 +110,14 @@ export class Producer {
 
   /**
    * Waits until a broker answers, and learns where the topic's partitions are. The first answer
-   * tells librdkafka which broker it is that it began with; that connection ends, and a new one is
-   * there when the second comes.
+   * tells librdkafka which brokers there are, and the connection that brought it ends; one that is
+   * kept is there when the second comes.
    */
   connect(topic: string, timeoutMs: number): void {
+    const deadline = Date.now() + timeoutMs
     try {
       this.metadata(topic, timeoutMs)
-      this.metadata(topic, timeoutMs)
+      this.metadata(topic, Math.max(1, deadline - Date.now()))
     } catch {
       // Whatever is wrong, what needs the broker next tells it.
     }
