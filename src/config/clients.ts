@@ -31,10 +31,8 @@ export function consumerProperties(config: Config): Record<string, string> {
     // Once queued.min.messages are queued the next fetch waits for this long; its default of 1000
     // starves a worker this fast.
     'fetch.queue.backoff.ms': '5',
-    // Each partition has its own queue, so these bound memory per partition: hundredths of a second
-    // of work, and answers that are still in the processor's cache when they are read.
+    // Each partition has its own queue, so these bound memory per partition.
     'queued.min.messages': '5000',
-    'max.partition.fetch.bytes': '262144',
     'queued.max.messages.kbytes': '16384',
     ...FAILOVER,
     'socket.nagle.disable': 'true',
