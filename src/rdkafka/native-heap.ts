@@ -13,12 +13,10 @@ const ARENAS_MIN = 2
 /**
  * A block this large is memory of its own, which goes back when it is freed and is paid for page by
  * page when it is had again. So most requests to produce, for which librdkafka takes as much as
- * waits to be sent (9 MB seen under full load), and most answers to fetches stay below it.
+ * waits to be sent, and answers to fetches of some partitions stay below it. More costs memory.
  */
-const MMAP_THRESHOLD = 16 << 20
-/** How much may lie unused at the end of a heap, and of all of them where there are few. */
-const TRIM_THRESHOLD_MIN = 2 << 20
-const UNUSED_MAX = 16 << 20
+const MMAP_THRESHOLD = 4 << 20
+const TRIM_THRESHOLD = 2 << 20
 
 let isBounded = false
 
@@ -29,10 +27,9 @@ export function boundNativeHeap(): void {
   const symbols = { mallopt: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 } } as const
   try {
     const { mallopt } = dlopen('libc.so.6', symbols).symbols
-    const arenas = Math.max(ARENAS_MIN, navigator.hardwareConcurrency)
-    mallopt(M_ARENA_MAX, arenas)
+    mallopt(M_ARENA_MAX, Math.max(ARENAS_MIN, navigator.hardwareConcurrency))
     mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD)
-    mallopt(M_TRIM_THRESHOLD, Math.max(TRIM_THRESHOLD_MIN, Math.floor(UNUSED_MAX / arenas)))
+    mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD)
   } catch {
     // musl and macOS have no such heaps.
   }
