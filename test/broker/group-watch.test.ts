@@ -7,8 +7,8 @@ import { BUILD } from '../../src/paths.ts'
 import { Consumer } from '../../src/rdkafka/consumer.ts'
 import { libraryPath, openLibrary } from '../../src/rdkafka/library.ts'
 import type { TopicPartition } from '../../src/rdkafka/topic-partition-list.ts'
-import { TOPICS } from '../support/applications.ts'
 import { KafkaCluster } from '../support/kafka.ts'
+import { OwnTopics } from '../support/own-topics.ts'
 import { WorkerProcess } from '../support/worker-process.ts'
 
 /** Of __consumer_offsets, as the test's clusters have it. */
@@ -103,19 +103,10 @@ describe.skipIf(unavailable !== undefined)(
 
     /** Topics of a test's own, and workers of a group of the same name. */
     async function makeWorker(name: string, partitions: number) {
-      const topics = Object.entries(TOPICS).map(([kind, topic]) => [kind, `${name}.${topic}`])
-      const topic = Object.fromEntries(topics) as Record<keyof typeof TOPICS, string>
-      for (const one of Object.values(topic)) await cluster.createTopic(one, { partitions })
-      const start = () =>
-        new WorkerProcess({
-          'bootstrap.servers': cluster.bootstrapServers,
-          'group.id': name,
-          'group.protocol': 'consumer',
-          'topic.applications': topic.applications,
-          'topic.decisions': topic.decisions,
-          'topic.dead.letters': topic.deadLetters,
-        })
-      return { start, applications: topic.applications }
+      const topics = await OwnTopics.make(cluster, name, { partitions })
+      const own = { 'group.id': name, 'group.protocol': 'consumer' }
+      const start = () => new WorkerProcess({ ...topics.settings(), ...own })
+      return { start, applications: topics.names.applications }
     }
 
     /**
