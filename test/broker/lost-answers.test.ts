@@ -83,6 +83,7 @@ describe.skipIf(unavailable !== undefined)(
     test.each([
       ['UNKNOWN_PRODUCER_ID', 59],
       ['INVALID_TXN_STATE', 48],
+      ['UNKNOWN_SERVER_ERROR', -1],
       ['COORDINATOR_NOT_AVAILABLE', 15],
     ])('answers to EndTxn say %s although all was done', async (name, code) => {
       const error = { at: END_ERROR_AT, code }
