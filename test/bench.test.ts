@@ -23,6 +23,7 @@ const needBroker = new Set([
   'reasons-pipeline',
   'spread',
   'start',
+  'uneven',
 ])
 const unavailable = KafkaCluster.unavailable()
 /** Half a minute each, of what other tests show that it works. */
@@ -32,6 +33,7 @@ const LONG = new Map([
   ['latency', 'lone runs the same way'],
   ['model-swap', 'test/pipeline/model-change.test.ts changes models'],
   ['spread', 'scale runs the same way'],
+  ['uneven', 'scale runs the same way'],
 ])
 
 describe('benches', () => {

@@ -14,6 +14,8 @@ const EXIT_MS_MAX = 120_000
 
 export type Way = {
   partitions: number
+  /** Partitions with records, the first ones; all when not given. */
+  filled?: number
   processes: number
   settings?: Readonly<Record<string, string | number>>
   /** With the program that decides them. */
@@ -41,11 +43,11 @@ export class ScaleRuns {
    */
   async measure({ partitions, processes, settings = {}, ...way }: Way): Promise<Cost> {
     const { cluster, count } = this
-    const { applications = this.applications } = way
+    const { applications = this.applications, filled = partitions } = way
     const name = `run-${++this.runs}`
     const [input, topic] = [`${name}.applications`, `${name}.decisions`]
     for (const made of [input, topic]) await cluster.createTopic(made, { partitions })
-    const fill = () => preload(cluster, count, partitions, { topic: input, applications })
+    const fill = () => preload(cluster, count, filled, { topic: input, applications })
     const all = {
       'topic.applications': input,
       'topic.decisions': topic,
@@ -67,7 +69,7 @@ export class ScaleRuns {
       check((await worker.exit(EXIT_MS_MAX)) === 0, 'the worker stops in order')
     }
     const decided = { applications, input, topic, every: COMPARED_EVERY }
-    this.checksum += checkDecisions(cluster, count, partitions, decided)
+    this.checksum += checkDecisions(cluster, count, filled, decided)
     return costOf(looks)
   }
 }

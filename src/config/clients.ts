@@ -31,6 +31,13 @@ export function consumerProperties(config: Config): Record<string, string> {
     // Once queued.min.messages are queued the next fetch waits for this long; its default of 1000
     // starves a worker this fast.
     'fetch.queue.backoff.ms': '5',
+    // There is one fetch a broker, and a partition whose queue was full when it began is not in it:
+    // while all others have nothing, the broker keeps it for so long, and the queue runs dry.
+    'fetch.wait.max.ms': '20',
+    // An answer stays in memory until the last record of it is decided, so large ones of many
+    // partitions cost more than many small ones.
+    'fetch.max.bytes': '1048576',
+    'max.partition.fetch.bytes': '524288',
     // Each partition has its own queue, so these bound memory per partition.
     'queued.min.messages': '5000',
     'queued.max.messages.kbytes': '16384',
@@ -59,8 +66,6 @@ function notices(level = '6'): string {
 export function readerProperties(config: Config): Record<string, string> {
   const { 'group.instance.id': _, ...properties } = consumerProperties(config)
   return {
-    // The end of a partition is told by a fetch that finds nothing.
-    'fetch.wait.max.ms': '50',
     ...properties,
     'group.id': `${properties['group.id']}-reader`,
   }
@@ -94,6 +99,8 @@ export function producerProperties(config: Config): Record<string, string> {
     'retry.backoff.ms': '20',
     // How large a record may be is the topic's to say (max.message.bytes), not ours.
     'message.max.bytes': '1000000000',
+    // As many decisions as batch.size takes; a transaction waits for what is more than lingers.
+    'batch.num.messages': '4000',
     'queue.buffering.max.messages': '200000',
     'queue.buffering.max.kbytes': '131072',
     ...FAILOVER,
