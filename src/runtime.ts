@@ -217,8 +217,9 @@ async function bring(
 function workerSettings(config: Config, group: string): WorkerSettings {
   const { settings } = config
   const timeoutMs = settings['broker.timeout.ms']
+  const producer = producerProperties(config)
   return {
-    producer: producerProperties(config),
+    producer,
     delivery: settings['delivery'],
     transactionalIdPrefix: `${settings['transactional.id.prefix']}-${group}`,
     inputBytes: settings['batch.bytes'],
@@ -241,6 +242,7 @@ function workerSettings(config: Config, group: string): WorkerSettings {
       commitIntervalMs: settings['commit.interval.ms'],
       behindIntervalMs: settings['commit.interval.behind.ms'],
       commitRecords: settings['commit.records'],
+      requestRecords: Number(producer['batch.num.messages']),
       timeoutMs,
     },
   }

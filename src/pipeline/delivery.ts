@@ -78,6 +78,8 @@ export type DeliverySettings = {
   behindIntervalMs: number
   /** Records after which a commit is due before its time. */
   commitRecords: number
+  /** Records that a request to produce holds: librdkafka's batch.num.messages. */
+  requestRecords: number
   /** Longest wait for the broker in one call. */
   timeoutMs: number
 }

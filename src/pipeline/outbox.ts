@@ -10,6 +10,8 @@ import type { DeliverySettings, Letter } from './delivery.ts'
 
 /** Longest sleep in librdkafka while its queue is full, between looks at the command. */
 const FULL_WAIT_MS = 20
+/** Longest wait for the next delivery of full requests. */
+const DELIVERY_WAIT_MS = 500
 
 export type OutboxHooks = {
   /** Told of logs and errors. */
@@ -106,6 +108,26 @@ export class Outbox {
           `the producer's queue was full for ${waited}`,
         )
       }
+    }
+  }
+
+  /**
+   * Waits while more is handed over than can linger: full requests, which go one after the other.
+   * Who flushes meanwhile has librdkafka's thread look without a pause for what it may send, until
+   * the last is sent (its rd_kafka_msgq_allow_wakeup_at). Ends when nothing is delivered for long.
+   *
+   * @param lingering  most records that wait for company and not for their turn
+   */
+  waitForTurns(lingering: number): void {
+    let { outstanding } = this.producer
+    let untilMs = Date.now() + DELIVERY_WAIT_MS
+    while (outstanding > lingering && Date.now() < untilMs) {
+      Bun.sleepSync(1)
+      this.poll(0)
+      this.checkOwnership()
+      const left = this.producer.outstanding
+      if (left < outstanding) untilMs = Date.now() + DELIVERY_WAIT_MS
+      outstanding = left
     }
   }
 

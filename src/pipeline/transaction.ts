@@ -20,6 +20,8 @@ const FLUSH_START_MS = 1
 const MARKERS_MS = 5
 /** By which a transaction grows first, of those that have no interval. */
 const GROW_FIRST_MS = 10
+/** Records that are no burden for any broker. */
+const RECORDS_FIRST = 1000
 
 export class Transaction implements Delivery {
   private readonly outbox: Outbox
@@ -32,7 +34,11 @@ export class Transaction implements Delivery {
   private dueAtMs = 0
   /** How much longer than the interval the transactions of a partition that is behind last. */
   private growsForMs = 0
+  /** Records after which it is due, as far as the broker is known to take them in time. */
+  private recordsMax = RECORDS_FIRST
   private records = 0
+  /** Topics that the transaction's records go to. */
+  private readonly topics = new Set<string>()
   private nextOffset = -1
   /** Up to where an aborted transaction went: that much was due already. */
   private dueOffset = -1
@@ -53,25 +59,28 @@ export class Transaction implements Delivery {
   }
 
   produce(messages: number, count: number, traces?: number[]): void {
-    this.begin()
+    this.begin(this.settings.decisionsTopic)
     this.outbox.send(this.settings.decisionsTopic, messages, count, traces)
   }
 
   refer(messages: number, count: number, traces?: number[]): void {
-    this.begin()
+    this.begin(this.settings.referredTopic)
     this.outbox.send(this.settings.referredTopic, messages, count, traces)
   }
 
   deadLetter(letter: Letter): void {
-    this.begin()
+    this.begin(this.settings.deadLettersTopic)
     this.outbox.sendDeadLetter(letter)
   }
 
-  private begin(): void {
-    if (this.open) return
-    this.outbox.producer.beginTransaction()
-    this.open = true
-    this.records = 0
+  private begin(topic: string): void {
+    if (!this.open) {
+      this.outbox.producer.beginTransaction()
+      this.open = true
+      this.records = 0
+      this.topics.clear()
+    }
+    this.topics.add(topic)
   }
 
   advance(nextOffset: number, records: number): void {
@@ -88,7 +97,7 @@ export class Transaction implements Delivery {
    */
   untilDue(nowMs: number, idleMs: number, isBehind: boolean): number {
     if (!this.open) return idleMs
-    if (this.records >= this.settings.commitRecords) return 0
+    if (this.records >= Math.min(this.recordsMax, this.settings.commitRecords)) return 0
     if (this.dueOffset >= 0 && this.nextOffset >= this.dueOffset) return 0
     const growsForMs = isBehind ? this.growsForMs : 0
     return Math.max(0, Math.min(this.dueAtMs + growsForMs - nowMs, idleMs))
@@ -96,8 +105,9 @@ export class Transaction implements Delivery {
 
   commit(): number {
     if (!this.open) return -1
-    const { commitIntervalMs, timeoutMs } = this.settings
+    const { commitIntervalMs, requestRecords, timeoutMs } = this.settings
     const startedAtMs = Date.now()
+    this.outbox.waitForTurns(this.topics.size * requestRecords)
     // What lingers goes beside the offsets, not after them.
     this.outbox.producer.flush(FLUSH_START_MS)
     using offsets = this.source.list(BigInt(this.nextOffset))
@@ -127,13 +137,16 @@ export class Transaction implements Delivery {
   /**
    * Transactions of a partition that is behind double until they last for as long as they may. When
    * a commit takes longer than that, the broker cannot take more, such as by its quota: a large one
-   * would not be out before its time is up, and be read again for ever.
+   * would not be out before its time is up, and be read again for ever. As a fast machine fills a
+   * large one in no time, none has more than twice the records of the one before.
    */
   private grow(tookMs: number): void {
     const { commitIntervalMs, behindIntervalMs } = this.settings
+    const isSlow = tookMs > behindIntervalMs
+    this.recordsMax = isSlow ? RECORDS_FIRST : Math.max(RECORDS_FIRST, 2 * this.records)
     const mostMs = Math.max(0, behindIntervalMs - commitIntervalMs)
     const nextMs = 2 * this.growsForMs + Math.max(commitIntervalMs, GROW_FIRST_MS)
-    this.growsForMs = tookMs > behindIntervalMs ? 0 : Math.min(mostMs, nextMs)
+    this.growsForMs = isSlow ? 0 : Math.min(mostMs, nextMs)
   }
 
   /**

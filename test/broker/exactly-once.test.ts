@@ -64,9 +64,11 @@ describe.skipIf(unavailable !== undefined)(
       for (const decided of [20_000, 60_000]) {
         await using worker = new WorkerProcess({
           ...referring,
-          // Small batches and long transactions: the kill meets one that is open and well filled.
+          // Small batches, and some transactions of a partition: the kill meets one that is open and
+          // well filled, after others that are committed.
           'batch.records': 100,
           'commit.interval.ms': 300,
+          'commit.records': 5000,
         })
         await untilUncommitted(
           cluster.bootstrapServers,
@@ -108,6 +110,7 @@ describe.skipIf(unavailable !== undefined)(
           ...challenged,
           'batch.records': 100,
           'commit.interval.ms': 300,
+          'commit.records': 5000,
         })
         await worker.reaches('loan_records_total', decided / 4)
         worker.process.kill('SIGKILL')

@@ -105,6 +105,7 @@ describe.skipIf(unavailable !== undefined)(
         commitIntervalMs: 100,
         behindIntervalMs: 100,
         commitRecords: 1000,
+        requestRecords: 1000,
         timeoutMs: TIMEOUT_MS,
       }
       const makeDelivery = () => {

@@ -1,6 +1,7 @@
 // When a transaction is due, on librdkafka's mock cluster.
 
 import { beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { readFileSync, readdirSync } from 'node:fs'
 import { BUILD, MODULE_PATH } from '../../src/paths.ts'
 import { Outbox } from '../../src/pipeline/outbox.ts'
 import { Transaction } from '../../src/pipeline/transaction.ts'
@@ -12,12 +13,16 @@ import { PartitionSource } from '../../src/rdkafka/partition-source.ts'
 import { Producer } from '../../src/rdkafka/producer.ts'
 import { Engine } from '../../src/scorer/engine.ts'
 import { loadModule } from '../../src/scorer/module.ts'
-import { TOPICS, defaultProgram } from '../support/applications.ts'
+import { TOPICS, defaultProgram, readTopic } from '../support/applications.ts'
 
 setDefaultTimeout(60_000)
 
 const AT = { topic: TOPICS.applications, partition: 0 }
 const INTERVAL_MS = 600_000
+/** Ticks of a second in /proc, on every Linux there is. */
+const TICKS = 100
+const TURNS = 8
+const ANSWER_MS = 100
 // Kafka's error code (kafka.apache.org, protocol guide).
 const UNKNOWN_PRODUCER_ID = 59
 const SETTINGS = {
@@ -28,6 +33,7 @@ const SETTINGS = {
   commitIntervalMs: INTERVAL_MS,
   behindIntervalMs: 2 * INTERVAL_MS,
   commitRecords: 1000,
+  requestRecords: 1000,
   timeoutMs: 30_000,
 }
 
@@ -35,8 +41,8 @@ beforeAll(() => {
   openLibrary(libraryPath(BUILD))
 })
 
-test('the first is due at once, the next an interval later, an aborted one once it is read again', () => {
-  using cluster = new MockCluster()
+/** A partition's, with what it needs. */
+function makeTransaction(cluster: MockCluster, properties: Record<string, string> = {}) {
   for (const topic of Object.values(TOPICS)) cluster.createTopic(topic, 1)
   const servers = { 'bootstrap.servers': cluster.bootstrapServers }
   const consumer = new Consumer({ ...servers, 'group.id': 'group' })
@@ -44,9 +50,20 @@ test('the first is due at once, the next an interval later, an aborted one once 
   const size = { records: 16, inputBytes: 1 << 16 }
   const engine = new Engine(loadModule(MODULE_PATH), defaultProgram(), size, addressOf)
   const source = new PartitionSource(consumer.pointer, queue, AT.topic, 0, engine)
-  const producer = new Producer({ ...servers, 'transactional.id': 'owner' })
+  const producer = new Producer({ ...servers, 'transactional.id': 'owner', ...properties })
   const hooks = { onEvent: () => undefined, isInterrupted: () => false }
   const transaction = new Transaction(new Outbox(producer, 0, SETTINGS, hooks), source, SETTINGS)
+  const close = () => {
+    transaction.close()
+    consumer.destroyQueue(queue)
+    consumer.destroy()
+  }
+  return { transaction, producer, close }
+}
+
+test('the first is due at once, the next an interval later, an aborted one once it is read again', () => {
+  using cluster = new MockCluster()
+  const { transaction, close } = makeTransaction(cluster)
   const untilDue = () => transaction.untilDue(Date.now(), INTERVAL_MS, false)
   const advance = (nextOffset: number, records: number) => {
     transaction.produce(0, 0)
@@ -92,7 +109,44 @@ test('the first is due at once, the next an interval later, an aborted one once 
   advance(120, 10)
   expect(transaction.abort()).toBe(true)
 
-  transaction.close()
-  consumer.destroyQueue(queue)
-  consumer.destroy()
+  close()
+})
+
+/** Seconds of CPU of this process's threads of librdkafka that speak to brokers. */
+function brokerThreadsCpu(): number {
+  let ticks = 0
+  for (const thread of readdirSync('/proc/self/task')) {
+    const stat = readFileSync(`/proc/self/task/${thread}/stat`, 'utf8')
+    const [name, rest] = stat.slice(stat.indexOf('(') + 1).split(') ') as [string, string]
+    // proc(5): after the name, utime and stime are the 12th and the 13th.
+    const times = rest.split(' ').slice(11, 13)
+    if (name.startsWith('rdk:broker')) ticks += Number(times[0]) + Number(times[1])
+  }
+  return ticks / TICKS
+}
+
+const isLinux = process.platform === 'linux'
+const quiet = `full requests wait for their turn quietly${isLinux ? '' : ' (skipped: no /proc)'}`
+
+test.skipIf(!isLinux)(quiet, () => {
+  using cluster = new MockCluster()
+  const { transaction, producer, close } = makeTransaction(cluster, {
+    'linger.ms': '30000',
+    'batch.num.messages': String(SETTINGS.requestRecords),
+  })
+  transaction.start()
+  cluster.setBrokerLatency(1, ANSWER_MS)
+  transaction.produce(0, 0)
+  const records = TURNS * SETTINGS.requestRecords + 1
+  for (let i = 0; i < records; i++) {
+    expect(producer.produce(TOPICS.decisions, 0, null, new Uint8Array(10))).toBe(true)
+  }
+  transaction.advance(records, records)
+  const before = brokerThreadsCpu()
+  expect(transaction.commit()).toBe(records)
+  // They wait for longer than that, without a pause if they are flushed.
+  expect(brokerThreadsCpu() - before).toBeLessThan((TURNS * ANSWER_MS) / 2 / 1000)
+  cluster.setBrokerLatency(1, 0)
+  expect(readTopic(cluster.bootstrapServers, TOPICS.decisions, 1).flat().length).toBe(records)
+  close()
 })

@@ -97,6 +97,7 @@ test.each(['exactly-once', 'at-least-once'])('%s', async (delivery) => {
     commitIntervalMs: 20,
     behindIntervalMs: 20,
     commitRecords: 500,
+    requestRecords: 1000,
     timeoutMs: TIMEOUT_MS,
   }
   const makeDelivery = () => {
