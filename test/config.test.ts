@@ -9,7 +9,13 @@ import { join } from 'node:path'
 import { type Config, SETTINGS, type SettingName, loadConfig, variableOf } from '../src/config.ts'
 import { consumerProperties, producerProperties } from '../src/config/clients.ts'
 import { fromRoot } from '../src/paths.ts'
-import { PRODUCER, checkClient, checkProperties, deliveryProperties } from '../src/rdkafka/conf.ts'
+import {
+  CONSUMER,
+  PRODUCER,
+  checkClient,
+  checkProperties,
+  deliveryProperties,
+} from '../src/rdkafka/conf.ts'
 import { openLibrary } from '../src/rdkafka/library.ts'
 import { describeProperties } from '../src/rdkafka/properties.ts'
 import { RegistryClient } from '../src/registry/client.ts'
@@ -387,6 +393,15 @@ describe("librdkafka's properties", () => {
     const config = load({ sets: ['queue.buffering.max.ms=7'] })
     expect(producerProperties(config)).toMatchObject({ 'linger.ms': '7' })
     expect(producerProperties(config)).not.toHaveProperty(['queue.buffering.max.ms'])
+  })
+
+  // librdkafka refuses answers to fetches that are smaller than a record may be.
+  test('may say that records are larger than our answers to fetches', () => {
+    for (const key of ['message.max.bytes', 'consumer.message.max.bytes']) {
+      const properties = consumerProperties(load({ sets: [`${key}=5000000`] }))
+      expect(properties['fetch.max.bytes']).toBe('5000000')
+      checkClient(CONSUMER, properties)
+    }
   })
 
   test.each(['group.id', 'consumer.group.id', 'bootstrap.servers', 'metadata.broker.list'])(

@@ -11,6 +11,9 @@ const FAILOVER = {
   'topic.metadata.refresh.interval.ms': '10000',
 }
 
+/** Bytes of an answer to a fetch. */
+const ANSWER_BYTES = 1 << 20
+
 /** The consumer's properties: our defaults, then what was given, then what cannot be changed. */
 export function consumerProperties(config: Config): Record<string, string> {
   const given = config.consumer
@@ -36,7 +39,8 @@ export function consumerProperties(config: Config): Record<string, string> {
     'fetch.wait.max.ms': '20',
     // An answer stays in memory until the last record of it is decided, so large ones of many
     // partitions cost more than many small ones.
-    'fetch.max.bytes': '1048576',
+    // librdkafka refuses less than a record may have.
+    'fetch.max.bytes': String(Math.max(ANSWER_BYTES, Number(given['message.max.bytes']) || 0)),
     'max.partition.fetch.bytes': '524288',
     // Each partition has its own queue, so these bound memory per partition.
     'queued.min.messages': '5000',
