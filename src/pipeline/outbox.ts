@@ -120,8 +120,9 @@ export class Outbox {
    */
   waitForTurns(lingering: number): void {
     let { outstanding } = this.producer
+    const deadlineMs = Date.now() + this.settings.timeoutMs
     let untilMs = Date.now() + DELIVERY_WAIT_MS
-    while (outstanding > lingering && Date.now() < untilMs) {
+    while (outstanding > lingering && Date.now() < Math.min(untilMs, deadlineMs)) {
       Bun.sleepSync(1)
       this.poll(0)
       this.checkOwnership()

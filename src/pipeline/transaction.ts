@@ -20,8 +20,10 @@ const FLUSH_START_MS = 1
 const MARKERS_MS = 5
 /** By which a transaction grows first, of those that have no interval. */
 const GROW_FIRST_MS = 10
-/** Records that are no burden for any broker. */
+/** Records that are no burden for any broker; a transaction may have so many. */
 const RECORDS_FIRST = 1000
+/** A commit that takes longer may do so for its size, whatever the intervals are. */
+const SLOW_MS = 1000
 
 export class Transaction implements Delivery {
   private readonly outbox: Outbox
@@ -138,12 +140,13 @@ export class Transaction implements Delivery {
    * Transactions of a partition that is behind double until they last for as long as they may. When
    * a commit takes longer than that, the broker cannot take more, such as by its quota: a large one
    * would not be out before its time is up, and be read again for ever. As a fast machine fills a
-   * large one in no time, none has more than twice the records of the one before.
+   * large one in no time, one is due at twice the records of the one before.
    */
   private grow(tookMs: number): void {
     const { commitIntervalMs, behindIntervalMs } = this.settings
     const isSlow = tookMs > behindIntervalMs
-    this.recordsMax = isSlow ? RECORDS_FIRST : Math.max(RECORDS_FIRST, 2 * this.records)
+    const isTooMuch = tookMs > Math.max(SLOW_MS, commitIntervalMs, behindIntervalMs)
+    this.recordsMax = Math.max(RECORDS_FIRST, this.records * (isTooMuch ? 0.5 : 2))
     const mostMs = Math.max(0, behindIntervalMs - commitIntervalMs)
     const nextMs = 2 * this.growsForMs + Math.max(commitIntervalMs, GROW_FIRST_MS)
     this.growsForMs = isSlow ? 0 : Math.min(mostMs, nextMs)

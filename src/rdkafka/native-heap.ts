@@ -12,8 +12,8 @@ const M_ARENA_MAX = -8
 const ARENAS_MIN = 2
 /**
  * A block this large is memory of its own, which goes back when it is freed and is paid for page by
- * page when it is had again. So requests to produce, of a megabyte, and answers to fetches of a few
- * partitions stay below it. More costs memory.
+ * page when it is had again. So most answers to fetches stay below it, and requests to produce, for
+ * which librdkafka takes as much as waits to be sent, while the broker keeps up. More costs memory.
  */
 const MMAP_THRESHOLD = 3 << 19
 const TRIM_THRESHOLD = 2 << 20
