@@ -71,16 +71,30 @@ function compare(resolved: readonly ResolvedRecords[]): Seen {
  * - the pair is incompatible: it reads an array of unreadable items when there is none, and takes a
  *   field's alias for nothing when the record has another name;
  * - it compares full names where the specification says unqualified ones: it refuses enums and
- *   fixed, and a record of another namespace has no field known by an alias.
+ *   fixed, and a record of another namespace has no field known by an alias;
+ * - a default of null it takes for an empty map where a union begins with one, and null comes later.
  */
 function isJudged({ reader, writer }: Pair, record: string, due: string): boolean {
   if (!isCompatible(reader, writer) || due === 'error') return true
-  const plain = JSON.parse(JSON.stringify(reader), withoutAliases) as Json
-  return textHere(new Resolver(parseSchema(writer, 'w'), parseSchema(plain, 'r')), record) === due
+  return [withoutAliases, withEmptyMaps].some((change) => {
+    const changed = JSON.parse(JSON.stringify(reader), change) as Json
+    const resolver = new Resolver(parseSchema(writer, 'w'), parseSchema(changed, 'r'))
+    return textHere(resolver, record) === due
+  })
 }
 
 function withoutAliases(key: string, value: Json): Json | undefined {
   return key === 'aliases' ? undefined : value
+}
+
+/** A field whose union begins with a map, and whose default is null, has an empty one. */
+function withEmptyMaps(_key: string, value: Json): Json {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value
+  const { type, default: byDefault } = value
+  const [first] = Array.isArray(type) ? type : []
+  const isMap =
+    first && typeof first === 'object' && !Array.isArray(first) && first['type'] === 'map'
+  return isMap && byDefault === null ? { ...value, default: {} } : value
 }
 
 function isCompatible(reader: ResolvedRecords['reader'], writer: ResolvedRecords['writer']) {
