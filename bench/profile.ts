@@ -13,6 +13,7 @@ import { plainTable } from './report.ts'
 import { type Thread, spentBetween, threadsOf } from './support/threads.ts'
 
 const SAMPLES_A_SECOND = 997
+const FIELDS = 'comm,pid,time,ip,sym,dso'
 const LOOK_MS = 50
 const SHOWN = 40
 /** The broker, mainly. */
@@ -48,18 +49,24 @@ async function sample(name: string, size: Size, folder: string): Promise<Place[]
   for (const file of readdirSync(folder).filter((entry) => entry.endsWith('.dump'))) {
     code.read(readFileSync(join(folder, file)))
   }
-  const script = Bun.spawn(['perf', 'script', '-i', data, '-F', 'comm,pid,ip,sym,dso'], {
+  const script = Bun.spawn(['perf', 'script', '-i', data, '--ns', '-F', FIELDS], {
     stdout: 'pipe',
     stderr: 'ignore',
   })
+  const { pids } = code
   const counts = new Map<string, number>()
   for (const line of (await new Response(script.stdout).text()).split('\n')) {
-    // Worker 4711   7f01e18688c0 memcpy (libc.so.6)
-    const parts = /^\s*(.+?)\s+(\d+)\s+([0-9a-f]+)\s+(.*?)\s+\((.*)\)\s*$/.exec(line)
+    // Worker 4711 12.345678901:   7f01e18688c0 memcpy (libc.so.6)
+    const parts = /^\s*(.+?)\s+(\d+)\s+(\d+)\.(\d{9}):\s+([0-9a-f]+)\s+(.*?)\s+\((.*)\)\s*$/.exec(
+      line,
+    )
     if (!parts) continue
-    const [, thread, pid, address, symbol, object] = parts as unknown as string[]
-    const isBun = code.pids.has(Number(pid))
-    const where = placeOf(code, Number(pid), BigInt(`0x${address}`), symbol!, object!)
+    const [, thread, pid, seconds, rest, address, symbol, object] = parts as unknown as string[]
+    const isBun = pids.has(Number(pid))
+    const made = isBun
+      ? code.nameAt(Number(pid), BigInt(`0x${address}`), BigInt(`${seconds}${rest}`))
+      : undefined
+    const where = made ?? placeOf(symbol!, object!)
     const key = isBun ? `${thread}\t${where}` : OTHERS
     counts.set(key, (counts.get(key) ?? 0) + 1)
   }
@@ -71,15 +78,7 @@ async function sample(name: string, size: Size, folder: string): Promise<Place[]
     .toSorted((a, b) => b.seconds - a.seconds)
 }
 
-function placeOf(
-  code: JitCode,
-  pid: number,
-  address: bigint,
-  symbol: string,
-  object: string,
-): string {
-  const made = code.nameAt(pid, address)
-  if (made !== undefined) return made
+function placeOf(symbol: string, object: string): string {
   const file = object.split('/').at(-1)!
   // Bun is without symbols: all of it that no function is known of is one place.
   return symbol === '[unknown]' ? file : `${symbol} (${file})`
