@@ -140,7 +140,9 @@ test('random policies', () => {
         rejectFrom: cutoffs[1]!,
         rules: rules.join('\n'),
       })
-      const rows = Array.from({ length: 100 }, () => FIELDS.map(() => pick(VALUES)))
+      // Two rows are taken at once, and 64 a turn.
+      const count = pick([1, 2, 3, 63, 64, 65, 100, 131])
+      const rows = Array.from({ length: count }, () => FIELDS.map(() => pick(VALUES)))
       const margins = rows.map(() => pick(VALUES.filter((x) => !Number.isNaN(x))))
       expectEvaluator(policy, rows, margins)
     }),
@@ -318,6 +320,17 @@ describe('by hand', () => {
         rows,
         rows.map(() => margin),
       )
+  })
+
+  test('a row has the reasons of its own batch, and the rows behind a batch keep theirs', () => {
+    const policy = policyOf({ rules: rule('HIGH', 'refer', 'field = "a"\nabove = 0') })
+    const engine = engineOf(programOf({ applications: [application], policy }), 4, 1)
+    const high = [1, 0, 0]
+    decideAll(engine, [high, high, high, high], [0, 0, 0, 0])
+    const set = engine.reasonSet(0)
+    expect(set).toBeGreaterThan(0n)
+    decideAll(engine, [[0, 0, 0], high, [0, 0, 0]], [0, 0, 0])
+    expect([0, 1, 2, 3].map((i) => engine.reasonSet(i))).toEqual([0n, set, 0n, set])
   })
 
   // No comparison with NaN holds.
