@@ -35,7 +35,7 @@ import {
   RANGE_LOW,
 } from './layout'
 
-/** Rows of a turn: they stay in the nearest cache while all clauses pass over them. */
+/** Rows of a turn: those of 50 columns stay in the nearest cache while the clauses pass over. */
 const TURN_ROWS: usize = 64
 
 /** Decides rows 0 to n - 1 from their values and margins. */
@@ -97,7 +97,7 @@ function fireClause(
   const end = clause + <usize>load<u32>(clause, CLAUSE_BYTES)
   const reason = (<u64>1) << (<u64>load<u32>(clause, CLAUSE_REASON))
   const setsEnd = reasonSet + (rows << 3)
-  if (load<u32>(condition, CONDITION_RANGES) <= 2) {
+  if (rows > 1 && load<u32>(condition, CONDITION_RANGES) <= 2) {
     const pairsEnd = reasonSet + ((rows & ~1) << 3)
     firePairs(condition, end, row, rowBytes, reasonSet, pairsEnd, reason)
     row += (rows & ~1) * rowBytes

@@ -329,8 +329,13 @@ describe('by hand', () => {
     decideAll(engine, [high, high, high, high], [0, 0, 0, 0])
     const set = engine.reasonSet(0)
     expect(set).toBeGreaterThan(0n)
+    // No reason of the policy's, so that neither clearing nor firing would go unseen.
+    const foreign = 1n << 63n
+    const view = new DataView(engine.u8.buffer)
+    view.setBigUint64(engine.u8.byteOffset + engine.reasonSetsAt + 3 * 8, foreign, true)
+    expect(engine.reasonSet(3)).toBe(foreign)
     decideAll(engine, [[0, 0, 0], high, [0, 0, 0]], [0, 0, 0])
-    expect([0, 1, 2, 3].map((i) => engine.reasonSet(i))).toEqual([0n, set, 0n, set])
+    expect([0, 1, 2, 3].map((i) => engine.reasonSet(i))).toEqual([0n, set, 0n, foreign])
   })
 
   // No comparison with NaN holds.
