@@ -21,9 +21,9 @@ export class JitCode {
   /** By process and page. */
   private readonly pages = new Map<number, Map<bigint, Code[]>>()
 
-  /** Processes whose dump was read. */
-  get pids(): ReadonlySet<number> {
-    return new Set(this.pages.keys())
+  /** Whether a process's dump was read. */
+  has(pid: number): boolean {
+    return this.pages.has(pid)
   }
 
   /** Adds a process's dump; one that was cut off, as by kill -9, up to there. */

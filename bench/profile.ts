@@ -53,7 +53,6 @@ async function sample(name: string, size: Size, folder: string): Promise<Place[]
     stdout: 'pipe',
     stderr: 'ignore',
   })
-  const { pids } = code
   const counts = new Map<string, number>()
   for (const line of (await new Response(script.stdout).text()).split('\n')) {
     // Worker 4711 12.345678901:   7f01e18688c0 memcpy (libc.so.6)
@@ -62,11 +61,11 @@ async function sample(name: string, size: Size, folder: string): Promise<Place[]
     )
     if (!parts) continue
     const [, thread, pid, seconds, rest, address, symbol, object] = parts as unknown as string[]
-    const isBun = pids.has(Number(pid))
-    const made = isBun
+    const isBun = code.has(Number(pid))
+    const jitName = isBun
       ? code.nameAt(Number(pid), BigInt(`0x${address}`), BigInt(`${seconds}${rest}`))
       : undefined
-    const where = made ?? placeOf(symbol!, object!)
+    const where = jitName ?? placeOf(symbol!, object!)
     const key = isBun ? `${thread}\t${where}` : OTHERS
     counts.set(key, (counts.get(key) ?? 0) + 1)
   }
